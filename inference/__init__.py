@@ -1,0 +1,1 @@
+"""Everything that needs a model. Importing this package never imports torch."""

@@ -1,0 +1,65 @@
+"""The tree of failures a person can cause or meet: what happened, which file, what to do.
+
+Anything that is not an `AppError` is a bug and is shown as one. The classes are picklable, because
+failures cross thread and process borders.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class AppError(Exception):
+    """An expected failure.
+
+    Args:
+        message: what happened, one sentence, without the path.
+        path: the file or folder it is about, if any.
+        remedy: what the person can do, one sentence.
+    """
+
+    def __init__(self, message: str, path: str | Path | None = None, remedy: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.path = None if path is None else str(path)
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        where = f"{self.path}: " if self.path else ""
+        what_to_do = f" {self.remedy}" if self.remedy else ""
+        return f"{where}{self.message}{what_to_do}"
+
+    def __reduce__(self) -> tuple[type[AppError], tuple[str, str | None, str | None]]:
+        return type(self), (self.message, self.path, self.remedy)
+
+
+class UsageError(AppError):
+    """The command line or a request asks for something that makes no sense (exit status 2)."""
+
+
+class ImageError(AppError):
+    """A picture cannot be read: missing, truncated, too large, unsupported."""
+
+
+class ModelError(AppError):
+    """A model cannot be found, verified, loaded or run."""
+
+
+class DownloadError(ModelError):
+    """Weights could not be fetched; nothing half-finished was installed."""
+
+
+class OutOfMemory(AppError):
+    """The device ran out of memory even after the retries."""
+
+
+class StorageError(AppError):
+    """The project or a file cannot be written: read-only, full disk, locked, newer version."""
+
+
+class FormatError(AppError):
+    """An annotation file or a data set is not what it says it is."""
+
+
+class Cancelled(Exception):
+    """A job was asked to stop. Not a failure: never shown as an error."""

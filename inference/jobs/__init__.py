@@ -1,0 +1,1 @@
+"""One file a job: a frozen request and `run(request, context)`."""

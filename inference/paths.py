@@ -1,0 +1,60 @@
+"""Where Winnow keeps things. The one place that asks the platform or the file system for the program's own folders."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import platformdirs
+
+APP = "Winnow"
+MODELS_VARIABLE = "WINNOW_MODELS_DIR"
+HOME_VARIABLE = "WINNOW_HOME"
+
+
+def program_dir() -> Path:
+    """The folder that holds `resources/` and `checkpoints/`, from source or in a built program."""
+    bundle = getattr(sys, "_MEIPASS", None)
+    return Path(bundle) if bundle else Path(__file__).resolve().parent.parent
+
+
+def resource(*parts: str) -> Path:
+    """A file shipped under `resources/`."""
+    return program_dir().joinpath("resources", *parts)
+
+
+def checkpoint(name: str) -> Path:
+    """A built-in model shipped under `checkpoints/`."""
+    return program_dir() / "checkpoints" / name
+
+
+def data_dir() -> Path:
+    """Weights, projects of read-only folders, what must survive. `WINNOW_HOME` moves everything below one folder."""
+    return _below_home("data") or Path(platformdirs.user_data_dir(APP, appauthor=False))
+
+
+def cache_dir() -> Path:
+    """Thumbnails, embeddings: may be deleted at any time."""
+    return _below_home("cache") or Path(platformdirs.user_cache_dir(APP, appauthor=False))
+
+
+def config_dir() -> Path:
+    """Settings."""
+    return _below_home("config") or Path(platformdirs.user_config_dir(APP, appauthor=False))
+
+
+def log_dir() -> Path:
+    """Logs and crash reports."""
+    return _below_home("log") or Path(platformdirs.user_log_dir(APP, appauthor=False))
+
+
+def models_dir(override: str | Path | None = None) -> Path:
+    """Downloaded and imported weights: `--models-dir`, else `WINNOW_MODELS_DIR`, else the data folder."""
+    chosen = override or os.environ.get(MODELS_VARIABLE)
+    return Path(chosen).expanduser() if chosen else data_dir() / "models"
+
+
+def _below_home(name: str) -> Path | None:
+    home = os.environ.get(HOME_VARIABLE)
+    return Path(home).expanduser() / name if home else None

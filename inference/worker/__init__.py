@@ -1,0 +1,1 @@
+"""The worker: one mailbox, three runners (inline, QThread, child process)."""

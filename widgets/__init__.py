@@ -1,0 +1,1 @@
+"""What the person sees. Asks, never computes."""
