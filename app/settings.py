@@ -1,0 +1,299 @@
+"""Every setting in one declared table, and `Settings`, which keeps them in one JSON file.
+
+The table feeds the settings dialog, the documentation and the defaults: a new setting is one more row.
+Texts are translated where they are shown (context "settings").
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from PySide6.QtCore import QObject, Signal
+
+from inference import paths
+from inference.errors import StorageError
+
+log = logging.getLogger(__name__)
+
+Kind = Literal["bool", "int", "float", "choice", "state"]
+"""How a setting is edited; "state" is what the window remembers by itself and no dialog shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One row of the table.
+
+    Attributes:
+        key: its name in the file, "group.name".
+        default: the value it has until it is changed; its type is the type of the setting.
+        kind: how it is edited.
+        group: the page of the dialog.
+        label, help: what the person reads; the help is one sentence.
+        choices: (value, text) pairs of a choice.
+        minimum, maximum, step, unit: of a number.
+        restart: it takes effect when the program starts the next time.
+    """
+
+    key: str
+    default: Any
+    kind: Kind
+    group: str = ""
+    label: str = ""
+    help: str = ""
+    choices: tuple[tuple[str, str], ...] = ()
+    minimum: float = 0
+    maximum: float = 0
+    step: float = 1
+    unit: str = ""
+    restart: bool = False
+
+
+APPEARANCE = "Appearance"
+CANVAS = "Canvas"
+MASKS = "Masks"
+LABELS = "Labels"
+PERFORMANCE = "Device and memory"
+GROUPS: tuple[str, ...] = (APPEARANCE, CANVAS, MASKS, LABELS, PERFORMANCE)
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting(
+        "ui.theme", "system", "choice", APPEARANCE, "Theme",
+        "Light, dark, or whatever the system shows.",
+        choices=(
+            ("system", "Like the system"),
+            ("light", "Light"),
+            ("dark", "Dark"),
+        ),
+    ),
+    Setting(
+        "ui.language", "system", "choice", APPEARANCE, "Language",
+        "Languages are files in resources/translations; English is always there.",
+        choices=(("system", "Like the system"), ("en", "English")),
+        restart=True,
+    ),
+    Setting(
+        "ui.offer_models", True, "bool", APPEARANCE, "Offer better models",
+        "Shows a card about SAM 2.1 while only the built-in model is installed.",
+    ),
+    Setting(
+        "canvas.hover_preview", True, "bool", CANVAS, "Preview under the pointer",
+        "Shows what a click would give before it is made.",
+    ),
+    Setting(
+        "canvas.opacity", 45, "int", CANVAS, "Mask opacity",
+        "How strongly masks cover the picture.", minimum=0, maximum=100, step=5, unit="%",
+    ),
+    Setting(
+        "canvas.outline", True, "bool", CANVAS, "Mask outlines",
+        "Draws the border of every mask.",
+    ),
+    Setting(
+        "canvas.color_by", "class", "choice", CANVAS, "Colour masks by",
+        "One colour for every class, or one for every instance.",
+        choices=(("class", "Class"), ("instance", "Instance")),
+    ),
+    Setting(
+        "canvas.crosshair", False, "bool", CANVAS, "Cross-hair",
+        "Draws lines through the pointer across the whole picture.",
+    ),
+    Setting(
+        "canvas.labels", False, "bool", CANVAS, "Names at the masks",
+        "Writes the class beside every mask.",
+    ),
+    Setting(
+        "canvas.brush_size", 24, "int", CANVAS, "Brush size",
+        "Diameter of brush and eraser in pixels of the picture; [ and ] change it.",
+        minimum=1, maximum=2000, unit="px",
+    ),
+    Setting(
+        "masks.threshold", 0.0, "float", MASKS, "Mask threshold",
+        "Higher values give tighter masks, lower ones more generous ones; 0 is the model's own.",
+        minimum=-8, maximum=8, step=0.25,
+    ),
+    Setting(
+        "masks.fill_holes", 0, "int", MASKS, "Fill holes up to",
+        "Holes smaller than this are filled in new masks; 0 keeps all.",
+        minimum=0, maximum=1_000_000, step=16, unit="px²",
+    ),
+    Setting(
+        "masks.remove_specks", 0, "int", MASKS, "Remove specks up to",
+        "Separate parts smaller than this are dropped from new masks; 0 keeps all.",
+        minimum=0, maximum=1_000_000, step=16, unit="px²",
+    ),
+    Setting(
+        "labels.ask", True, "bool", LABELS, "Ask for the class when none is chosen",
+        "A small field opens at the new mask: type a name and press Enter.",
+    ),
+    Setting(
+        "labels.always_ask", False, "bool", LABELS, "Ask for the class of every new mask",
+        "As labelme does; otherwise a new mask gets the current class.",
+    ),
+    Setting(
+        "labels.done_when_leaving", False, "bool", LABELS, "Mark a picture done when leaving it",
+        "Only pictures that have instances are marked.",
+    ),
+    Setting(
+        "compute.device", "auto", "choice", PERFORMANCE, "Device",
+        "Where models run.",
+        choices=(
+            ("auto", "The best one"),
+            ("cpu", "Processor (CPU)"),
+            ("cuda", "NVIDIA graphics card (CUDA)"),
+            ("mps", "Apple graphics (MPS)"),
+        ),
+        restart=True,
+    ),
+    Setting(
+        "compute.prefetch", True, "bool", PERFORMANCE, "Prepare the neighbouring pictures",
+        "When nothing else runs, so that the next picture answers at once.",
+    ),
+    Setting(
+        "compute.memory_cache_mb", 1024, "int", PERFORMANCE, "Prepared pictures in memory",
+        "The limit of the memory that pictures prepared for clicking may take.",
+        minimum=64, maximum=65536, step=64, unit="MB", restart=True,
+    ),
+    Setting(
+        "compute.disk_cache", True, "bool", PERFORMANCE, "Keep prepared pictures on disk",
+        "Pictures seen before then answer at once, also after a restart.",
+        restart=True,
+    ),
+    Setting(
+        "compute.disk_cache_mb", 4096, "int", PERFORMANCE, "Prepared pictures on disk",
+        "The oldest ones are dropped over this limit.",
+        minimum=64, maximum=1_048_576, step=256, unit="MB", restart=True,
+    ),
+    Setting(
+        "library.thumbnail_cache_mb", 512, "int", PERFORMANCE, "Thumbnails on disk",
+        "The oldest ones are dropped over this limit.",
+        minimum=16, maximum=65536, step=64, unit="MB", restart=True,
+    ),
+    Setting(
+        "images.max_megapixels", 500, "int", PERFORMANCE, "Largest picture",
+        "Pictures with more pixels are refused, because they could fill the memory.",
+        minimum=1, maximum=4000, step=50, unit="MP",
+    ),
+    # What the window remembers.
+    Setting("model.current", "starter", "state"),
+    Setting("window.geometry", "", "state"),
+    Setting("window.docks", "", "state"),
+    Setting("window.workspace", "annotate", "state"),
+    Setting("browser.thumbnail_size", 112, "state"),
+    Setting("browser.view", "grid", "state"),
+    Setting("recent.folders", (), "state"),
+    Setting("recent.samples_folder", "", "state"),
+    Setting("shortcuts", {}, "state"),
+)  # fmt: skip
+
+_TABLE: Mapping[str, Setting] = {setting.key: setting for setting in SETTINGS}
+
+
+class Settings(QObject):
+    """The values of the table, kept in `settings.json` of the program's config folder.
+
+    A damaged or missing file means defaults; values of the wrong kind and unknown keys are left out.
+    Every `set` is written at once (beside, then renamed), so nothing is lost when the program is killed.
+
+    Args:
+        file: where they are kept; None for the program's own config folder.
+    """
+
+    changed = Signal(str, object)
+
+    def __init__(self, file: Path | None = None, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._file = file or paths.config_dir() / "settings.json"
+        self._values = _read(self._file)
+
+    @property
+    def file(self) -> Path:
+        return self._file
+
+    def get(self, key: str) -> Any:
+        """The value of a setting; KeyError for one that is not in the table."""
+        return self._values.get(key, _TABLE[key].default)
+
+    def set(self, key: str, value: Any) -> None:
+        """Changes and writes a setting. ValueError for a value it cannot have, StorageError when it cannot be written
+        (the value holds until the program ends)."""
+        clean = _checked(_TABLE[key], value)
+        if clean == self.get(key):
+            return
+        self._values[key] = clean
+        self.changed.emit(key, clean)
+        self._write()
+
+    def reset(self, key: str) -> None:
+        self.set(key, _TABLE[key].default)
+
+    def _write(self) -> None:
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(
+                "w", encoding="utf-8", dir=self._file.parent, prefix=".settings", delete=False
+            ) as beside:
+                json.dump(self._values, beside, indent=2, sort_keys=True, ensure_ascii=False)
+            os.replace(beside.name, self._file)  # noqa: PTH105 - pathlib's raises on Windows in the same cases
+        except OSError as error:
+            raise StorageError(
+                f"The settings could not be saved ({error.strerror}).",
+                self._file,
+                "They hold until Winnow is closed. Check the folder's permissions and free space.",
+            ) from error
+
+
+def setting(key: str) -> Setting:
+    """The row of a setting."""
+    return _TABLE[key]
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        log.warning("%s cannot be read, defaults are used: %s", file, error)
+        return {}
+    values: dict[str, Any] = {}
+    for key, value in found.items() if isinstance(found, dict) else ():
+        row = _TABLE.get(key)
+        try:
+            if row is not None:
+                values[key] = _checked(row, value)
+        except ValueError as error:
+            log.warning("%s: %s", file, error)
+    return values
+
+
+def _checked(row: Setting, value: Any) -> Any:
+    """The value in the setting's type and range; ValueError when it has none."""
+    problem = ValueError(f"{row.key} cannot be {value!r}")
+    match row.kind:
+        case "bool":
+            if not isinstance(value, bool):
+                raise problem
+            return value
+        case "int" | "float":
+            if isinstance(value, bool) or not isinstance(value, (int, float)):
+                raise problem
+            number = min(max(value, row.minimum), row.maximum)
+            return int(number) if row.kind == "int" else float(number)
+        case "choice":
+            known = {choice for choice, _ in row.choices}
+            # More languages may be installed than the table knows.
+            if not isinstance(value, str) or (value not in known and row.key != "ui.language"):
+                raise problem
+            return value
+        case "state":
+            if isinstance(row.default, tuple) and isinstance(value, (list, tuple)):
+                return tuple(value)
+            if type(value) is not type(row.default):
+                raise problem
+            return value

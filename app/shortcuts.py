@@ -1,0 +1,209 @@
+"""Every action of the window in one table: what it is called, where it lives, and which keys call it.
+
+Window, canvas, the F1 page and the shortcuts editor read this table. Texts are translated where
+they are shown (context "actions"). Keys are Qt's portable texts ("Ctrl+Shift+Z").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtGui import QKeySequence
+
+from app.settings import Settings
+
+Where = Literal["window", "annotate", "canvas"]
+"""Where the keys hold: everywhere, in the Annotate workspace outside text fields, or while the canvas has the focus."""
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One row of the table. `mouse` marks what only a mouse does: it is listed, not editable."""
+
+    id: str
+    group: str
+    text: str
+    keys: tuple[str, ...] = ()
+    where: Where = "window"
+    icon: str = ""
+    checkable: bool = False
+    mouse: bool = False
+
+
+FILE = "File"
+EDIT = "Edit"
+PICTURES = "Pictures"
+TOOLS = "Tools"
+PROMPTS = "Prompts"
+INSTANCES = "Instances"
+VIEW = "View"
+CLASSES = "Classes"
+HELP = "Help"
+GROUPS: tuple[str, ...] = (TOOLS, PROMPTS, PICTURES, CLASSES, INSTANCES, EDIT, VIEW, FILE, HELP)
+
+ACTIONS: tuple[Action, ...] = (
+    Action("open_folder", FILE, "Open folder…", ("Ctrl+O",), icon="folder-open"),
+    Action("open_picture", FILE, "Open picture…", ("Ctrl+Shift+O",), icon="image"),
+    Action("open_samples", FILE, "Open the sample photographs", icon="sparkles"),
+    Action("close_folder", FILE, "Close folder", ("Ctrl+W",), icon="home"),
+    Action("show_in_folder", FILE, "Show picture in its folder", icon="folder"),
+    Action("export", FILE, "Export data set…", ("Ctrl+E",), icon="export"),
+    Action("settings", FILE, "Settings…", ("Ctrl+,",), icon="settings"),
+    Action("quit", FILE, "Quit", ("Ctrl+Q",)),
+    Action("undo", EDIT, "Undo", ("Ctrl+Z",), icon="undo"),
+    Action("redo", EDIT, "Redo", ("Ctrl+Shift+Z", "Ctrl+Y"), icon="redo"),
+    Action("undo_classes", EDIT, "Undo change of classes", ("Ctrl+Alt+Z",)),
+    Action("redo_classes", EDIT, "Redo change of classes", ("Ctrl+Alt+Shift+Z",)),
+    Action("cut", EDIT, "Cut", ("Ctrl+X",), "annotate", "cut"),
+    Action("copy", EDIT, "Copy", ("Ctrl+C",), "annotate", "copy"),
+    Action("paste", EDIT, "Paste", ("Ctrl+V",), "annotate", "paste"),
+    Action("duplicate", EDIT, "Duplicate", ("Ctrl+D",), "annotate", "duplicate"),
+    Action("select_all", EDIT, "Select all", ("Ctrl+A",), "annotate"),
+    Action("previous", PICTURES, "Previous picture", ("A",), "annotate", "chevron-left"),
+    Action("next", PICTURES, "Next picture", ("D",), "annotate", "chevron-right"),
+    Action("first", PICTURES, "First picture", ("Ctrl+Home",), "annotate"),
+    Action("last", PICTURES, "Last picture", ("Ctrl+End",), "annotate"),
+    Action("next_todo", PICTURES, "Next picture to do", ("N",), "annotate", "skip"),
+    Action("done_next", PICTURES, "Done, and on to the next one", ("Ctrl+Return",), "annotate", "check"),
+    Action("flag", PICTURES, "Flag picture", ("X",), "annotate", "flag"),
+    Action("find", PICTURES, "Filter pictures by name", ("Ctrl+F",), icon="search"),
+    Action("tool_points", TOOLS, "Points: left is +, right or Shift is −", ("Q",), "annotate", "points", True),
+    Action("tool_box", TOOLS, "Box: drag, or two clicks", ("W",), "annotate", "box", True),
+    Action("tool_lasso", TOOLS, "Lasso", ("L",), "annotate", "lasso", True),
+    Action("tool_polygon", TOOLS, "Polygon", ("P",), "annotate", "polygon", True),
+    Action("tool_brush", TOOLS, "Brush", ("B",), "annotate", "brush", True),
+    Action("tool_eraser", TOOLS, "Eraser", ("E",), "annotate", "eraser", True),
+    Action("tool_select", TOOLS, "Select and edit", ("V",), "annotate", "select", True),
+    Action("smaller", TOOLS, "Smaller brush", ("[",), "annotate"),
+    Action("larger", TOOLS, "Larger brush", ("]",), "annotate"),
+    Action("accept", PROMPTS, "Accept the suggested mask", ("F", "Return", "Enter"), "canvas", "check"),
+    Action("next_candidate", PROMPTS, "Next candidate mask", ("Tab",), "canvas", "layers"),
+    Action("drop", PROMPTS, "Drop the prompts", ("Esc",), "canvas", "close"),
+    Action("refine", PROMPTS, "Refine the selected instance with clicks", ("R",), "annotate", "target"),
+    Action("leave_canvas", PROMPTS, "Move the focus between canvas and panels", ("F6",)),
+    Action("delete", INSTANCES, "Delete instance", ("Del",), "annotate", "trash"),
+    Action("union", INSTANCES, "Unite selected instances", ("Ctrl+U",), "annotate", "union"),
+    Action("subtract", INSTANCES, "Subtract upper from lowest", ("Ctrl+Shift+U",), "annotate", "subtract"),
+    Action("intersect", INSTANCES, "Intersect selected instances", ("Ctrl+I",), "annotate", "intersect"),
+    Action("fill_holes", INSTANCES, "Fill holes", ("Ctrl+H",), "annotate", "fill"),
+    Action("split_parts", INSTANCES, "Split into parts", ("Ctrl+Shift+I",), "annotate", "split"),
+    Action("clear_class", CLASSES, "Remove the class", ("0",), "annotate"),
+    *(
+        Action(f"class_{n}", CLASSES, f"Assign the class with hot-key {n}", (str(n),), "annotate")
+        for n in range(1, 10)
+    ),
+    Action("hide_masks", VIEW, "Hide / show masks", ("H",), "annotate", "eye"),
+    Action("fit", VIEW, "Fit picture", ("Ctrl+0",), "annotate", "fit"),
+    Action("actual_size", VIEW, "100 %", ("Ctrl+1",), "annotate", "actual-size"),
+    Action("zoom_in", VIEW, "Zoom in", ("+", "Ctrl++", "Ctrl+="), "annotate", "zoom-in"),
+    Action("zoom_out", VIEW, "Zoom out", ("-", "Ctrl+-"), "annotate", "zoom-out"),
+    Action("zoom_to_selection", VIEW, "Zoom to selection", ("Z",), "annotate", "zoom-selection"),
+    Action("crosshair", VIEW, "Cross-hair", ("C",), "annotate", "crosshair", True),
+    Action("color_by_instance", VIEW, "Colour by instance", ("I",), "annotate", "palette", True),
+    Action("workspace_annotate", VIEW, "Annotate workspace", ("Ctrl+Alt+1",)),
+    Action("workspace_models", VIEW, "Models workspace", ("Ctrl+Alt+3",)),
+    Action("full_screen", VIEW, "Full screen", ("F11",), checkable=True),
+    Action("reset_layout", VIEW, "Reset the panels"),
+    Action("shortcuts", HELP, "Keyboard shortcuts", ("F1",), icon="keyboard"),
+    Action("doctor", HELP, "System report…", icon="doctor"),
+    Action("about", HELP, "About Winnow", icon="info"),
+    Action("mouse_pan", VIEW, "Pan", ("Space+drag", "Middle drag"), "canvas", mouse=True),
+    Action("mouse_zoom", VIEW, "Zoom at the pointer", ("Wheel", "Ctrl+wheel", "Pinch"), "canvas", mouse=True),
+    Action("mouse_negative", PROMPTS, "Point off the object", ("Right click", "Shift+click"), "canvas", mouse=True),
+    Action("mouse_brush", TOOLS, "Brush size", ("Alt+wheel",), "canvas", mouse=True),
+)  # fmt: skip
+
+_TABLE: Mapping[str, Action] = {action.id: action for action in ACTIONS}
+
+
+def action(action_id: str) -> Action:
+    """The row of an action."""
+    return _TABLE[action_id]
+
+
+class Shortcuts(QObject):
+    """The keys of every action: the table's, or the person's own (kept in the settings).
+
+    `changed` carries the action's id.
+    """
+
+    changed = Signal(str)
+
+    def __init__(self, settings: Settings, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._settings = settings
+
+    def keys(self, action_id: str) -> tuple[str, ...]:
+        """Its keys as portable texts, the first one is shown in menus."""
+        own = self._own().get(action_id)
+        return _TABLE[action_id].keys if own is None else tuple(own)
+
+    def sequences(self, action_id: str) -> list[QKeySequence]:
+        """Its keys for QAction.setShortcuts; empty for what only a mouse does."""
+        return [] if _TABLE[action_id].mouse else [QKeySequence(key) for key in self.keys(action_id)]
+
+    def hint(self, action_id: str) -> str:
+        """Its first key as the person's system writes it, for tooltips; empty without one."""
+        keys = self.keys(action_id)
+        if not keys or _TABLE[action_id].mouse:
+            return keys[0] if keys else ""
+        return QKeySequence(keys[0]).toString(QKeySequence.SequenceFormat.NativeText)
+
+    def set_keys(self, action_id: str, keys: Sequence[str]) -> None:
+        """Gives an action other keys. ValueError for a text that is no key, or for keys that another action has."""
+        clean = tuple(dict.fromkeys(_portable(key) for key in keys))
+        taken = [other for key in clean for other in self.conflicts(action_id, key)]
+        if taken:
+            raise ValueError(f"{', '.join(clean)} belongs to {', '.join(taken)}")
+        own = self._own()
+        if clean == _TABLE[action_id].keys:
+            own.pop(action_id, None)
+        else:
+            own[action_id] = list(clean)
+        self._keep(own, action_id)
+
+    def reset(self, action_id: str) -> None:
+        """Back to the table's keys; other actions that took one of them lose it."""
+        own = self._own()
+        own.pop(action_id, None)
+        self._settings.set("shortcuts", own)
+        for key in _TABLE[action_id].keys:
+            for other in self.conflicts(action_id, key):
+                self.set_keys(other, [k for k in self.keys(other) if _portable(k) != _portable(key)])
+        self.changed.emit(action_id)
+
+    def reset_all(self) -> None:
+        changed = list(self._own())
+        self._settings.set("shortcuts", {})
+        for action_id in changed:
+            self.changed.emit(action_id)
+
+    def conflicts(self, action_id: str, key: str) -> list[str]:
+        """The other actions that have this key."""
+        wanted = _portable(key)
+        return [
+            other.id
+            for other in ACTIONS
+            if other.id != action_id and not other.mouse and wanted in map(_portable, self.keys(other.id))
+        ]
+
+    def is_default(self, action_id: str) -> bool:
+        return action_id not in self._own()
+
+    def _own(self) -> dict[str, list[str]]:
+        kept = self._settings.get("shortcuts")
+        return {k: list(v) for k, v in kept.items() if k in _TABLE and isinstance(v, (list, tuple))}
+
+    def _keep(self, own: dict[str, list[str]], action_id: str) -> None:
+        self._settings.set("shortcuts", own)
+        self.changed.emit(action_id)
+
+
+def _portable(key: str) -> str:
+    text = QKeySequence(key).toString(QKeySequence.SequenceFormat.PortableText)
+    if not text:
+        raise ValueError(f"{key!r} is no key")
+    return text
