@@ -1,0 +1,1 @@
+"""Weights on disk and how they get there: manifest, download, verification, import, removal. No torch."""

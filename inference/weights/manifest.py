@@ -1,0 +1,152 @@
+"""One folder a model, one `manifest.json` in it: what the file is, where it came from, and the hash it is held to.
+
+A model is installed when its folder holds a readable manifest: the folder is filled under another name and renamed
+at the end, so a half-finished install cannot look like a finished one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from pathlib import Path
+
+from inference.errors import ModelError, StorageError
+
+NAME = "manifest.json"
+INCOMING = ".incoming"
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What was installed.
+
+    Attributes:
+        id: the catalogue's or the import's id; also the name of the folder.
+        filename: the weights' file inside the folder.
+        size: bytes.
+        sha256: hex digest every later load is held to.
+        source: "hub" or "import".
+        repo, commit: the hub's repository and commit, for downloads.
+        origin: the path an import was copied from.
+        title, family, licence, architecture: what the screens show.
+        installed: when, ISO 8601 in UTC.
+    """
+
+    id: str
+    filename: str
+    size: int
+    sha256: str
+    source: str
+    title: str
+    family: str = "sam2"
+    licence: str = ""
+    repo: str = ""
+    commit: str = ""
+    origin: str = ""
+    architecture: str = ""
+    installed: str = ""
+
+
+def now() -> str:
+    """The present moment as manifests write it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def read(folder: Path) -> Manifest | None:
+    """The manifest of a model's folder; None where there is none.
+
+    Raises ModelError when there is one that cannot be read, or that points outside its folder.
+    """
+    path = folder / NAME
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise _damaged(path) from error
+    known = {f.name for f in fields(Manifest)}
+    try:
+        manifest = Manifest(**{key: value for key, value in data.items() if key in known})
+    except (TypeError, AttributeError) as error:
+        raise _damaged(path) from error
+    plain = isinstance(manifest.filename, str) and Path(manifest.filename).name == manifest.filename
+    if not (plain and isinstance(manifest.size, int) and isinstance(manifest.sha256, str) and manifest.filename):
+        raise _damaged(path)
+    return manifest
+
+
+def installed(models_dir: Path) -> Iterator[tuple[Path, Manifest]]:
+    """Every readable installed model, by folder name. Damaged ones are left out here and named when asked for."""
+    if not models_dir.is_dir():
+        return
+    for folder in sorted(models_dir.iterdir()):
+        if folder.name.startswith(".") or not folder.is_dir():
+            continue
+        try:
+            manifest = read(folder)
+        except ModelError:
+            continue
+        if manifest is not None:
+            yield folder, manifest
+
+
+@contextmanager
+def installing(models_dir: Path, model_id: str) -> Iterator[Path]:
+    """A private folder to fill; on a clean end it becomes `models_dir/model_id`, otherwise it vanishes.
+
+    Raises StorageError when the models folder cannot be written.
+    """
+    scratch = models_dir / INCOMING / f"{model_id}-{uuid.uuid4().hex[:8]}"
+    try:
+        scratch.mkdir(parents=True)
+    except OSError as error:
+        raise unwritable(models_dir, error) from error
+    try:
+        yield scratch
+        _swap(scratch, models_dir / model_id)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def write(folder: Path, manifest: Manifest) -> None:
+    """Writes a manifest through to the disk."""
+    with (folder / NAME).open("w", encoding="utf-8") as file:
+        json.dump(asdict(manifest), file, indent=2)
+        file.write("\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def unwritable(folder: Path, error: OSError) -> StorageError:
+    """The failure to show when the models folder refuses a write."""
+    return StorageError(
+        f"The models folder cannot be written ({error.strerror or error}).",
+        folder,
+        "Choose another one with --models-dir or the variable WINNOW_MODELS_DIR.",
+    )
+
+
+def _swap(scratch: Path, target: Path) -> None:
+    """Puts a finished folder in place of an older one; the old one only goes when the new one stands."""
+    try:
+        if target.exists():
+            old = scratch.with_name(scratch.name + "-old")
+            target.rename(old)
+            scratch.rename(target)
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            scratch.rename(target)
+    except OSError as error:
+        raise unwritable(target, error) from error
+
+
+def _damaged(path: Path) -> ModelError:
+    return ModelError(
+        "The manifest of this model cannot be read.", path, "Remove the folder and download or import the model again."
+    )

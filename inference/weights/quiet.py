@@ -1,0 +1,5 @@
+"""The listener for those who do not listen."""
+
+
+def silent(*_: object) -> None:
+    """Takes any report of progress and does nothing."""
