@@ -8,14 +8,18 @@ so that views can build requests before torch is there.
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from inference.masks import Mask
+
+Lane = Literal["model", "network", "child"]
+"""Where a request runs, its class attribute `lane`: beside the models (the default), in a helper thread, or in a
+supervised process of the program's own command line (`request.argv() -> list[str]`)."""
 
 
 class Priority(IntEnum):
@@ -29,12 +33,12 @@ class Priority(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """The receipt of a submitted request. `id` is unique in its runner."""
+    """The receipt of a submitted request. `id` is unique in its runner, and all that tickets are compared by."""
 
     id: int
-    request: Any
-    key: str | None
-    priority: Priority
+    request: Any = field(compare=False)  # may hold arrays, which have no plain equality
+    key: str | None = field(compare=False)
+    priority: Priority = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,14 @@ class Jobs(Protocol):
 
     def cancel(self, ticket: Ticket) -> None:
         """Asks a pending or running job to stop. Unknown and finished tickets are ignored."""
+
+
+def lane_of(request: Any) -> Lane:
+    """The lane that a request's class asks for; "model" when it says nothing."""
+    lane: Lane = getattr(type(request), "lane", "model")
+    if lane not in ("model", "network", "child"):
+        raise ValueError(f"{type(request).__name__} asks for a lane that does not exist: {lane!r}")
+    return lane
 
 
 def run_job(request: Any, context: Context) -> Any:
