@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from inference import paths
-from inference.errors import ModelError
+from inference.errors import ModelError, UnknownModelError
 from inference.weights import checks, manifest
 
 STARTER = "starter"
@@ -69,7 +69,7 @@ def catalogue(models_dir: str | Path | None = None) -> list[ModelSpec]:
 def find(model: str | Path, models_dir: str | Path | None = None) -> ModelSpec:
     """The spec of an id, or of a weights file used in place.
 
-    Raises ModelError, with near names, when it is neither.
+    Raises UnknownModelError, with near names, when it is neither.
     """
     wanted = str(model)
     specs = catalogue(models_dir)
@@ -81,7 +81,7 @@ def find(model: str | Path, models_dir: str | Path | None = None) -> ModelSpec:
         return _in_place(file)
     near = difflib.get_close_matches(wanted.lower(), [spec.id for spec in specs], 3, 0.5)
     advice = f"Did you mean {' or '.join(near)}?" if near else f"Known are {', '.join(spec.id for spec in specs)}."
-    raise ModelError(f"No model is called “{wanted}”.", None, f"{advice} A path to a weights file works too.")
+    raise UnknownModelError(f"No model is called “{wanted}”.", None, f"{advice} A path to a weights file works too.")
 
 
 def installed(spec: ModelSpec, models_dir: str | Path | None = None) -> Path | None:

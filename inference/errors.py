@@ -54,6 +54,10 @@ class DownloadError(ModelError):
     """Weights could not be fetched; nothing half-finished was installed."""
 
 
+class UnknownModelError(UsageError, ModelError):
+    """No model has this name (exit status 2)."""
+
+
 class OutOfMemory(AppError):  # noqa: N818 - the field's word
     """The device ran out of memory even after the retries."""
 

@@ -1,0 +1,121 @@
+"""The command line: one typer application, each command in its own file.
+
+`run` is what `main.py` calls. Nothing heavy is imported here: `--help` answers in well under a second, and each
+command imports what it needs when it runs.
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from app import logs
+from app.cli import gui
+from app.cli.output import INTERRUPTED, SOME_FAILED, Session, report_failure
+from inference.errors import AppError, BugError, Cancelled
+
+log = logging.getLogger(__name__)
+
+OpenWindow = gui.OpenWindow
+ROOT_FLAGS = ("--verbose", "-v")
+
+_HELP = """Segment, sort and teach: build image data sets on your own machine.
+
+Without a command the window opens; `main.py FOLDER` or `main.py IMAGE` opens it there."""
+
+
+def build(open_window: OpenWindow, *, supervised: bool = False) -> typer.Typer:
+    """The application. `open_window` opens the window and returns the exit status when it is closed."""
+    app = typer.Typer(
+        name="winnow",
+        help=_HELP,
+        no_args_is_help=False,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="markdown",
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+    @app.callback()
+    def root(
+        ctx: typer.Context,
+        verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Tell the log on standard error too.")] = False,
+        version: Annotated[  # noqa: ARG001  it acts by itself
+            bool, typer.Option("--version", help="Print the version and leave.", callback=_version, is_eager=True)
+        ] = False,
+    ) -> None:
+        logs.set_up(verbose=verbose)
+        ctx.obj = Session(supervised=supervised, verbose=verbose)
+
+    gui.register(app, open_window)
+    # WIP: becomes plain imports when all parts have landed
+    import importlib
+    import importlib.util
+
+    for name in ("segment", "demo", "export", "train", "evaluate", "models", "doctor"):
+        if importlib.util.find_spec(f"app.cli.{name}"):
+            importlib.import_module(f"app.cli.{name}").register(app)
+    return app
+
+
+def run(arguments: Sequence[str], open_window: OpenWindow, *, supervised: bool = False) -> int:
+    """Runs one command line (without the program's name) and returns the exit status: 0, 1 or 2; 130 for Ctrl+C."""
+    app = build(open_window, supervised=supervised)
+    words = with_command(arguments, command_names(app))
+    try:
+        app(words)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else SOME_FAILED
+    except AppError as error:
+        log.info("ended with: %s\n%s", error, error.details or "")
+        return report_failure(error, json="--json" in words, supervised=supervised)
+    except Cancelled:
+        return INTERRUPTED
+    except Exception as error:
+        log.exception("a bug ended the command")
+        return report_failure(_as_bug(error), json="--json" in words, supervised=supervised)
+    return 0
+
+
+def command_names(app: typer.Typer) -> frozenset[str]:
+    """The names of all commands and groups."""
+    commands = {
+        c.name or (c.callback.__name__.replace("_", "-") if c.callback else "") for c in app.registered_commands
+    }
+    return frozenset(commands | {g.name for g in app.registered_groups if isinstance(g.name, str)})
+
+
+def with_command(arguments: Sequence[str], commands: frozenset[str]) -> list[str]:
+    """The command line with its command named: what does not begin with one is for the window.
+
+    `main.py`, `main.py FOLDER` and `main.py --model M IMAGE` become `gui …`; flags of the program itself stay first.
+    """
+    words = list(arguments)
+    first = next((i for i, word in enumerate(words) if word not in ROOT_FLAGS), len(words))
+    if first < len(words) and (words[first] in commands or words[first] in ("--help", "-h", "--version")):
+        return words
+    return [*words[:first], "gui", *words[first:]]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from app.version import version
+
+        typer.echo(f"Winnow {version()}")
+        raise typer.Exit
+
+
+def _as_bug(error: Exception) -> BugError:
+    return BugError(
+        f"Winnow failed unexpectedly: {type(error).__name__}: {error}",
+        logs.log_file(),
+        "This is a fault of the program: please report it with the end of this log and the output of `main.py doctor`.",
+        "".join(traceback.format_exception(error)),
+    )
+
+
+__all__ = ["OpenWindow", "build", "command_names", "run", "with_command"]

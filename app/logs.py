@@ -1,0 +1,61 @@
+"""The program's log: a rotating file beside the crash reports, and standard error with --verbose."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+from inference import paths
+
+_FORM = "%(asctime)s %(levelname)-7s %(process)d %(threadName)s %(name)s: %(message)s"
+_QUIET = (
+    "httpx",
+    "httpx2",
+    "httpcore",
+    "httpcore2",
+    "huggingface_hub",
+    "filelock",
+    "PIL",
+    "matplotlib",
+    "watchdog",
+    "fontTools",
+)
+
+
+def log_file() -> Path:
+    """Where the log is written."""
+    return paths.log_dir() / "winnow.log"
+
+
+def set_up(*, verbose: bool = False) -> Path | None:
+    """Starts logging; returns the file, or None when it cannot be written (then standard error has to do).
+
+    Calling it again replaces the handlers that it made before. The file holds 2 MB and three older ones.
+    """
+    root = logging.getLogger()
+    for handler in [h for h in root.handlers if getattr(h, "winnow", False)]:
+        root.removeHandler(handler)
+        handler.close()
+    root.setLevel(logging.DEBUG if verbose else logging.INFO)
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(logging.INFO if verbose else logging.WARNING)
+    path: Path | None = log_file()
+    try:
+        log_file().parent.mkdir(parents=True, exist_ok=True)
+        _add(root, RotatingFileHandler(log_file(), maxBytes=2_000_000, backupCount=3, encoding="utf-8", delay=False))
+    except OSError as error:
+        path = None
+        sys.stderr.write(f"The log {log_file()} cannot be written: {error}\n")
+    if verbose or path is None:
+        _add(root, logging.StreamHandler(), logging.DEBUG if verbose else logging.ERROR)
+    logging.captureWarnings(True)
+    return path
+
+
+def _add(root: logging.Logger, handler: logging.Handler, level: int = logging.DEBUG) -> None:
+    handler.setFormatter(logging.Formatter(_FORM))
+    handler.setLevel(level)
+    handler.winnow = True  # type: ignore[attr-defined]  # so that a second call finds its own
+    root.addHandler(handler)
