@@ -1,0 +1,86 @@
+"""Winnow's own line icons: SVG files drawn in `currentColor`, tinted with the palette each time they are painted.
+
+The icon engine asks for the colours when it paints, so a change of theme needs no new icons.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from PySide6.QtCore import QByteArray, QRect, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QGuiApplication, QIcon, QIconEngine, QPainter, QPalette, QPixmap
+from PySide6.QtSvg import QSvgRenderer
+
+from inference import paths
+
+
+@lru_cache(maxsize=256)
+def icon(name: str, role: QPalette.ColorRole = QPalette.ColorRole.ButtonText) -> QIcon:
+    """The icon of `resources/icons/NAME.svg` in the colour of a palette role. FileNotFoundError without such a file."""
+    return QIcon(_Tinted(_source(name), role))
+
+
+def painted(name: str, color: QColor, size: int, ratio: float = 1.0) -> QPixmap:
+    """An icon in one colour, `size` logical pixels wide."""
+    pixmap = QPixmap(QSize(size, size) * ratio)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(pixmap)
+    _renderer(_source(name), color.name()).render(painter, QRectF(0, 0, pixmap.width(), pixmap.height()))
+    painter.end()
+    pixmap.setDevicePixelRatio(ratio)
+    return pixmap
+
+
+def app_icon() -> QIcon:
+    """The mark of the program, in its own colours."""
+    return QIcon(str(paths.resource("icons", "winnow.svg")))
+
+
+@lru_cache(maxsize=256)
+def _source(name: str) -> str:
+    return paths.resource("icons", f"{name}.svg").read_text(encoding="utf-8")
+
+
+@lru_cache(maxsize=512)
+def _renderer(source: str, color: str) -> QSvgRenderer:
+    return QSvgRenderer(QByteArray(source.replace("currentColor", color).encode()))
+
+
+class _Tinted(QIconEngine):
+    def __init__(self, source: str, role: QPalette.ColorRole) -> None:
+        super().__init__()
+        self._source, self._role = source, role
+
+    def paint(self, painter: QPainter, rect: QRect, mode: QIcon.Mode, state: QIcon.State) -> None:
+        color = self._color(mode, state)
+        painter.save()
+        painter.setOpacity(painter.opacity() * color.alphaF())
+        side = min(rect.width(), rect.height())
+        square = QRectF(0, 0, side, side)
+        square.moveCenter(QRectF(rect).center())
+        _renderer(self._source, color.name()).render(painter, square)
+        painter.restore()
+
+    def pixmap(self, size: QSize, mode: QIcon.Mode, state: QIcon.State) -> QPixmap:
+        return self.scaledPixmap(size, mode, state, 1.0)
+
+    def scaledPixmap(self, size: QSize, mode: QIcon.Mode, state: QIcon.State, scale: float) -> QPixmap:  # noqa: ARG002
+        pixmap = QPixmap(size)
+        pixmap.fill(Qt.GlobalColor.transparent)
+        painter = QPainter(pixmap)
+        self.paint(painter, QRect(0, 0, size.width(), size.height()), mode, state)
+        painter.end()
+        return pixmap
+
+    def clone(self) -> QIconEngine:
+        return _Tinted(self._source, self._role)
+
+    def _color(self, mode: QIcon.Mode, state: QIcon.State) -> QColor:
+        palette = QGuiApplication.palette()
+        if mode == QIcon.Mode.Disabled:
+            return palette.color(QPalette.ColorGroup.Disabled, self._role)
+        if mode == QIcon.Mode.Selected:
+            return palette.color(QPalette.ColorRole.HighlightedText)
+        if state == QIcon.State.On:
+            return palette.color(QPalette.ColorRole.Accent)
+        return palette.color(self._role)
