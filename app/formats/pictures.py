@@ -1,0 +1,106 @@
+"""Pictures for training sets: copied or linked byte for byte, written anew where readers would err."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+from pathlib import Path
+
+from PIL import ExifTags, Image
+
+from app.formats.base import Item, Setting
+from app.formats.staging import storing
+from inference.errors import ImageError
+from inference.pictures import read_rgb
+
+JPEG_ONLY = frozenset({".jpg", ".jpeg"})
+COMMON = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
+"""What cv2, Pillow and Qt all open without plug-ins."""
+
+_LOSSY = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".heic", ".heif", ".hif", ".avif"})
+_QUALITY = 95
+
+
+def place_picture(
+    setting: Setting, item: Item, stem: str, accepted: frozenset[str] = COMMON, *, applies_exif: bool = False
+) -> str | None:
+    """Puts a picture into the export.
+
+    Masks are in pixels of the upright picture, and many loaders ignore EXIF's orientation, so a turned picture is
+    written upright; so is one in a format outside `accepted`. All others are copied or hard-linked unchanged.
+
+    Args:
+        stem: its relative path without suffix.
+        applies_exif: the format's tools turn pictures themselves, so turned ones stay as they are.
+
+    Returns:
+        Its relative path, or None when pictures are left out.
+
+    Raises:
+        ImageError: it cannot be read to its end.
+    """
+    turned = not applies_exif and is_turned(item.path)
+    if setting.options.pictures == "none":
+        if turned:
+            setting.notes.info(
+                item.image_id,
+                "The picture is turned by its EXIF tag and masks are upright: read it with the tag applied.",
+            )
+        return None
+    suffix = item.path.suffix.lower()
+    if turned or suffix not in accepted:
+        return _written_anew(setting, item, stem, accepted, turned=turned)
+    read_rgb(item.path, max_side=64)  # a truncated picture is found here, not by someone's training run
+    relative = stem + (".jpg" if accepted is JPEG_ONLY else suffix)
+    _copy_or_link(setting, item, relative)
+    return relative
+
+
+def is_turned(path: Path) -> bool:
+    """Whether EXIF asks viewers to turn or mirror the picture."""
+    try:
+        with Image.open(path) as picture:
+            return picture.getexif().get(ExifTags.Base.Orientation, 1) in range(2, 9)
+    except (OSError, ValueError, SyntaxError, Warning, Image.DecompressionBombError):
+        return False  # a broken EXIF block counts as upright; a broken picture is found when it is read
+
+
+def _written_anew(setting: Setting, item: Item, stem: str, accepted: frozenset[str], *, turned: bool) -> str:
+    rgb = read_rgb(item.path)
+    jpeg = item.path.suffix.lower() in _LOSSY or ".png" not in accepted
+    buffer = io.BytesIO()
+    if jpeg:
+        Image.fromarray(rgb).save(buffer, "JPEG", quality=_QUALITY, subsampling=0)
+    else:
+        Image.fromarray(rgb).save(buffer, "PNG")
+    relative = stem + (".jpg" if jpeg else ".png")
+    setting.staging.write_bytes(relative, buffer.getvalue())
+    why = "turned upright" if turned else f"{item.path.suffix.lower()} is not read by the tools of this format"
+    setting.notes.info(item.image_id, f"The picture was written anew as {'JPEG' if jpeg else 'PNG'} ({why}).")
+    return relative
+
+
+def _copy_or_link(setting: Setting, item: Item, relative: str) -> None:
+    target = setting.staging.place(relative)
+    if setting.options.pictures == "link" and _linked(item.path, target):
+        return
+    try:
+        source = item.path.open("rb")
+    except OSError as error:
+        raise ImageError(
+            f"The picture cannot be read ({error.strerror}).", item.path, "Look whether it moved."
+        ) from error
+    with source, storing(setting.staging.out / relative), target.open("wb") as sink:
+        shutil.copyfileobj(source, sink, 1 << 20)
+    with storing(setting.staging.out / relative):
+        shutil.copystat(item.path, target)
+
+
+def _linked(source: Path, target: Path) -> bool:
+    """Whether a hard link could be made; other disks and some file systems refuse."""
+    try:
+        os.link(source.resolve(), target)
+    except OSError:
+        return False
+    return True

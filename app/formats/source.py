@@ -1,0 +1,115 @@
+"""Where exports read from: a protocol small enough for a project, a batch command and a test alike."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from natsort import natsort_keygen, ns
+
+from app.formats.staging import MARKER
+from inference.pictures import EXTENSIONS
+
+if TYPE_CHECKING:
+    from app.instance import Instance, LabelClass
+    from app.project import Project
+
+
+@dataclass(frozen=True)
+class SourceImage:
+    """One picture with its instances, bottom to top.
+
+    Attributes:
+        image_id: relative posix path, the project's key. path: the file.
+        width, height: of the upright picture, in pixels; 0 while unknown (no instances then).
+        state: `todo`, `done` or `flagged`.
+    """
+
+    image_id: str
+    path: Path
+    width: int
+    height: int
+    instances: tuple[Instance, ...] = ()
+    state: str = "todo"
+    note: str = ""
+
+
+class Source(Protocol):
+    """Something that can be exported."""
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder of the originals, which exports must not touch."""
+
+    @property
+    def name(self) -> str:
+        """What the data set is called."""
+
+    def classes(self) -> Sequence[LabelClass]:
+        """In the person's order, which is the order of class numbers."""
+
+    def images(self) -> Iterator[SourceImage]:
+        """Every annotated picture, one at a time; may be walked more than once."""
+
+    def files(self) -> Iterator[str]:
+        """The ids of every picture there is, annotated or not."""
+
+
+@dataclass(frozen=True)
+class MemorySource:
+    """A source held in memory: what a batch command made, or a test."""
+
+    items: tuple[SourceImage, ...]
+    label_classes: tuple[LabelClass, ...] = ()
+    name: str = "Winnow"
+    folder: Path | None = None
+
+    def classes(self) -> Sequence[LabelClass]:
+        return self.label_classes
+
+    def images(self) -> Iterator[SourceImage]:
+        return iter(self.items)
+
+    def files(self) -> Iterator[str]:
+        return (item.image_id for item in self.items)
+
+
+class ProjectSource:
+    """An opened project. Instances are read one picture at a time, so a project of any size fits."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self.folder: Path | None = project.folder
+        self.name = project.folder.name or "Winnow"
+
+    def classes(self) -> Sequence[LabelClass]:
+        return tuple(self._project.classes.all())
+
+    def images(self) -> Iterator[SourceImage]:
+        for image_id, state, note, width, height, instances in self._project.annotated():
+            path = self._project.folder / image_id
+            yield SourceImage(image_id, path, width or 0, height or 0, tuple(instances), str(state), note)
+
+    def files(self) -> Iterator[str]:
+        return picture_files(self._project.folder)
+
+
+def picture_files(folder: Path) -> Iterator[str]:
+    """Relative posix paths of the pictures below a folder, without hidden folders and earlier exports."""
+    for parent, folders, files in os.walk(folder):
+        folders[:] = sorted(f for f in folders if not f.startswith("."))
+        if MARKER in files and Path(parent) != folder:
+            folders.clear()
+            continue
+        for name in files:
+            if Path(name).suffix.lower() in EXTENSIONS and not name.startswith("."):
+                yield Path(parent, name).relative_to(folder).as_posix()
+
+
+def natural(image_ids: Iterable[str]) -> list[str]:
+    """Sorted as people count: 2 before 10."""
+    key: Callable[[str], tuple[object, ...]] = natsort_keygen(alg=ns.IGNORECASE | ns.PATH)
+    return sorted(image_ids, key=lambda i: (key(i), i))
