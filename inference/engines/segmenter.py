@@ -155,27 +155,18 @@ class Segmenter:
         points[..., 1] /= embedding.height
         points *= self.image_size
         signs = torch.as_tensor(labels, device=self.device.torch_name)[None]
-        mask = self._mask_prompt(prompts, embedding, previous)
+        mask = None if previous is None else self._fitted(previous)
+        if getattr(self.config, "dense_prompts", False):
+            mask = self._drawn(points, signs, mask)
         sparse, dense = self.model.sam_prompt_encoder(points=(points, signs), boxes=None, masks=mask)
         return sparse, dense
 
-    def _mask_prompt(self, prompts: Prompts, embedding: Embedding, previous: Float32 | None) -> torch.Tensor | None:
-        """(1, 1, h, w) logits: the earlier answer, and the prompts drawn into it for models that want that."""
-        earlier = None if previous is None else self._fitted(previous)
-        if not getattr(self.config, "dense_prompts", False):
-            return earlier
-        where = self.device.torch_name
-        extent = np.array([embedding.width, embedding.height], np.float32)
-        coordinates, labels = as_arrays(prompts)
-        corners = torch.as_tensor(coordinates / extent, device=where)[None]
-        clicks = 0 if prompts.box is None else 2
-        return dense_prompt(
-            None if prompts.box is None else corners[:, :2].reshape(1, 4),
-            corners[:, clicks:],
-            torch.as_tensor(labels[clicks:], device=where)[None],
-            earlier,
-            self.low_res_size,
-        )
+    def _drawn(self, points: torch.Tensor, signs: torch.Tensor, earlier: torch.Tensor | None) -> torch.Tensor | None:
+        """(1, 1, h, w): the prompts drawn over the earlier logits, for models that want that."""
+        shares = points / self.image_size
+        clicks = 2 if int(signs[0, 0]) == 2 else 0  # a box's corners come first
+        box = shares[:, :2].reshape(1, 4) if clicks else None
+        return dense_prompt(box, shares[:, clicks:], signs[:, clicks:], earlier, self.low_res_size)
 
     def _fitted(self, previous: Float32) -> torch.Tensor:
         logits = torch.as_tensor(np.asarray(previous, np.float32), device=self.device.torch_name)[None, None]

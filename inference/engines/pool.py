@@ -1,0 +1,194 @@
+"""The models and embeddings a worker has at hand. One pool lives on one worker and is used by one job at a time."""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from inference import pictures, warnings_allowed
+from inference.catalogue import find, weights_path
+from inference.engines import device as devices
+from inference.engines.architecture import load_checkpoint
+from inference.engines.cache import DiskCache, MemoryCache
+from inference.engines.device import Device
+from inference.engines.embedding import Embedding
+from inference.engines.segmenter import Segmenter
+from inference.errors import ModelError, OutOfMemory
+
+log = logging.getLogger(__name__)
+
+MIB = 1 << 20
+MODELS_AT_ONCE = 2  # switching back and forth between two models costs nothing
+
+
+class Origin(StrEnum):
+    """Where an embedding came from."""
+
+    MEMORY = "memory"
+    DISK = "disk"
+    ENCODED = "encoded"
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """An embedding and where it was found."""
+
+    embedding: Embedding
+    origin: Origin
+
+    @property
+    def from_cache(self) -> bool:
+        return self.origin is not Origin.ENCODED
+
+
+@dataclass(frozen=True, eq=False)
+class _Loaded:
+    segmenter: Segmenter
+    checksum: str
+
+
+class ModelPool:
+    """Loads each model once and keeps embeddings in memory and, when asked to, on disk.
+
+    Args:
+        models_dir: where downloaded weights are; None for the default place.
+        force_device: see `device.choose`.
+        cache_bytes: limit of the embeddings in memory.
+        disk_cache_dir: where embeddings outlive the program; None for nowhere.
+        disk_cache_bytes: limit of that folder.
+        precision: see `device.choose`.
+
+    Raises:
+        UsageError: the forced device is not here.
+    """
+
+    def __init__(
+        self,
+        models_dir: str | Path | None = None,
+        force_device: str | None = None,
+        cache_bytes: int = 1024 * MIB,
+        disk_cache_dir: str | Path | None = None,
+        disk_cache_bytes: int = 4096 * MIB,
+        precision: str | None = None,
+    ) -> None:
+        devices.prepare_environment()
+        warnings_allowed.allow()
+        self._models_dir = models_dir
+        self._chosen = devices.choose(force_device, precision)
+        devices.apply(self._chosen)
+        self._loaded: OrderedDict[str, _Loaded] = OrderedDict()
+        self._memory = MemoryCache(cache_bytes)
+        stored = disk_cache_dir is not None and disk_cache_bytes > 0
+        self._disk = DiskCache(Path(disk_cache_dir), disk_cache_bytes) if stored and disk_cache_dir else None
+
+    @property
+    def device(self) -> Device:
+        """Where models run: the chosen device, or the CPU once a model had to move there."""
+        moved = [
+            one.segmenter.device for one in self._loaded.values() if one.segmenter.device.kind != self._chosen.kind
+        ]
+        return moved[-1] if moved else self._chosen
+
+    @property
+    def cached_bytes(self) -> int:
+        """What the embeddings in memory take."""
+        return self._memory.nbytes
+
+    def segmenter(self, model_id: str) -> Segmenter:
+        """The model, loaded at the first call. ModelError or OutOfMemory when that fails; nothing stays behind then."""
+        return self._model(model_id).segmenter
+
+    def is_loaded(self, model_id: str) -> bool:
+        return model_id in self._loaded
+
+    def embedding(self, model_id: str, path: str | Path) -> Embedding:
+        """The embedding of a picture: from memory, from disk, or made now. ImageError, ModelError, OutOfMemory."""
+        return self.find(model_id, path).embedding
+
+    def find(
+        self,
+        model_id: str,
+        path: str | Path,
+        before_encoding: Callable[[], None] | None = None,
+        keep: bool = True,
+    ) -> Found:
+        """As `embedding`, and tells where it was.
+
+        Args:
+            before_encoding: called between the reading of the picture and its encoding, where a job can still be
+                stopped or give way.
+            keep: False for pictures nobody will come back to soon (batches): they push nothing out of the caches.
+        """
+        model = self._model(model_id)
+        key = f"{pictures.content_key(path)}-{model.checksum}-{model.segmenter.device.precision}"
+        held = self._memory.get(key)
+        if held is not None:
+            return Found(held, Origin.MEMORY)
+        stored = self._disk.get(key) if self._disk else None
+        if stored is not None:
+            self._memory.put(key, stored)
+            return Found(stored, Origin.DISK)
+        rgb = pictures.read_rgb(path)
+        if before_encoding is not None:
+            before_encoding()
+            held = self._memory.get(key)  # a more urgent job that ran just now may have wanted the same picture
+            if held is not None:
+                return Found(held, Origin.MEMORY)
+        embedding = self._encoded(model.segmenter, rgb)
+        if keep:
+            self._memory.put(key, embedding)
+            if self._disk:
+                self._disk.put(key, embedding)
+        return Found(embedding, Origin.ENCODED)
+
+    def release(self) -> None:
+        """Frees all models and embeddings in memory; the next call loads anew."""
+        self._memory.clear()
+        for one in self._loaded.values():
+            one.segmenter.release()
+        self._loaded.clear()
+        devices.release_memory(self._chosen)
+
+    def _encoded(self, segmenter: Segmenter, rgb: Any) -> Embedding:
+        """Encodes; short of memory once more with the cached embeddings gone. Kept in main memory, not on the card."""
+        try:
+            return segmenter.encode(rgb).to("cpu")
+        except OutOfMemory:
+            if not len(self._memory):
+                raise
+        self._memory.clear()
+        return segmenter.encode(rgb).to("cpu")
+
+    def _model(self, model_id: str) -> _Loaded:
+        found = self._loaded.get(model_id)
+        if found is None:
+            found = self._load(model_id)
+            self._loaded[model_id] = found
+            while len(self._loaded) > MODELS_AT_ONCE:
+                _, dropped = self._loaded.popitem(last=False)
+                dropped.segmenter.release()
+        self._loaded.move_to_end(model_id)
+        return found
+
+    def _load(self, model_id: str) -> _Loaded:
+        spec = find(model_id, self._models_dir)
+        if spec.family != "sam2":
+            raise ModelError(f"{spec.title} is no model for masks.", remedy="Choose a SAM 2 model or the starter.")
+        path = weights_path(model_id, self._models_dir)
+        try:
+            model, config = load_checkpoint(path)
+            segmenter = Segmenter(model, config, self._chosen)
+        except Exception as error:
+            devices.release_memory(self._chosen)
+            if devices.is_out_of_memory(error):
+                raise OutOfMemory(
+                    f"{spec.title} does not fit into memory.", path, "Close other programs, or choose a smaller model."
+                ) from None
+            raise
+        log.info("loaded %s on %s (%s)", model_id, segmenter.device.name, segmenter.device.reason)
+        return _Loaded(segmenter, pictures.content_key(path))
