@@ -1,4 +1,4 @@
-"""The look: one set of colours for light, one for dark, one small style sheet. Follows the system unless told otherwise."""
+"""The look: colours for light and for dark, and one small style sheet. Follows the system unless told otherwise."""
 
 from __future__ import annotations
 

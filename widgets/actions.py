@@ -1,0 +1,74 @@
+"""The QActions of the window, made from the table in `app.shortcuts` and kept in step with the person's own keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from PySide6.QtCore import QCoreApplication, QObject, Qt
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QWidget
+
+from app.shortcuts import ACTIONS, Action, Shortcuts, action
+from widgets.icons import icon
+
+
+class Actions(QObject):
+    """One QAction for each row that is not the mouse's.
+
+    Args:
+        window: owns them; rows with where="window" hold everywhere in it.
+        annotate: the workspace whose keys rows with where="annotate" are.
+    """
+
+    def __init__(self, window: QWidget, annotate: QWidget, shortcuts: Shortcuts) -> None:
+        super().__init__(window)
+        self._shortcuts = shortcuts
+        self._actions: dict[str, QAction] = {}
+        for row in ACTIONS:
+            if not row.mouse:
+                self._actions[row.id] = self._made(row, window if row.where == "window" else annotate)
+        shortcuts.changed.connect(self._refresh)
+
+    def __getitem__(self, action_id: str) -> QAction:
+        return self._actions[action_id]
+
+    def connect_all(self, slots: Mapping[str, Callable[[], object]]) -> None:
+        """Calls a function without arguments when its action is triggered."""
+        for action_id, slot in slots.items():
+            self._actions[action_id].triggered.connect(lambda _checked=False, slot=slot: slot())
+
+    def put_on_canvas(self, canvas: QWidget) -> None:
+        """Rows with where="canvas" hold while the canvas has the focus: Tab, Enter and Esc mean other things elsewhere."""
+        for row in ACTIONS:
+            if row.where == "canvas" and not row.mouse:
+                made = self._actions[row.id]
+                made.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+                canvas.addAction(made)
+
+    def enable(self, ids: Iterable[str], enabled: bool) -> None:
+        for action_id in ids:
+            self._actions[action_id].setEnabled(enabled)
+
+    def _made(self, row: Action, owner: QWidget) -> QAction:
+        made = QAction(QCoreApplication.translate("actions", row.text), owner)
+        made.setObjectName(row.id)
+        made.setCheckable(row.checkable)
+        if row.icon:
+            made.setIcon(icon(row.icon))
+        if row.where == "annotate":
+            made.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        if row.where != "canvas":
+            owner.addAction(made)
+        made.setShortcuts(self._shortcuts.sequences(row.id))
+        self._explain(made)
+        return made
+
+    def _refresh(self, action_id: str) -> None:
+        if action_id in self._actions:
+            self._actions[action_id].setShortcuts(self._shortcuts.sequences(action_id))
+            self._explain(self._actions[action_id])
+
+    def _explain(self, made: QAction) -> None:
+        row, hint = action(made.objectName()), self._shortcuts.hint(made.objectName())
+        text = QCoreApplication.translate("actions", row.text).rstrip("…")
+        made.setToolTip(f"{text} ({hint})" if hint else text)

@@ -1,0 +1,112 @@
+"""Small pieces that several views are built from: roles of the style sheet, buttons, sizes and times in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QCoreApplication, QSize, Qt
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QToolButton, QWidget
+
+from widgets.icons import icon
+
+
+def label(text: str = "", role: str = "", *, wrap: bool = False) -> QLabel:
+    """A text; `role` is one of the style sheet's: title, heading, section, muted, keys."""
+    made = QLabel(text)
+    made.setProperty("role", role)
+    made.setWordWrap(wrap)
+    return made
+
+
+def button(text: str, clicked: Callable[[], object] | None = None, role: str = "", icon_name: str = "") -> QPushButton:
+    """A push button; `role` is primary, flat or link."""
+    made = QPushButton(text)
+    made.setProperty("role", role)
+    made.setAutoDefault(False)
+    if icon_name:
+        made.setIcon(icon(icon_name))
+    if clicked:
+        made.clicked.connect(lambda: clicked())
+    return made
+
+
+def tool(icon_name: str, text: str, clicked: Callable[[], object] | None = None, size: int = 18) -> QToolButton:
+    """A button of one icon; the text is its tooltip and what a screen reader says."""
+    made = QToolButton()
+    made.setIcon(icon(icon_name))
+    made.setIconSize(QSize(size, size))
+    made.setToolTip(text)
+    made.setAccessibleName(text)
+    made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+    if clicked:
+        made.clicked.connect(lambda: clicked())
+    return made
+
+
+def action_tool(action: QAction, size: int = 18) -> QToolButton:
+    """A button that shows and triggers an action."""
+    made = QToolButton()
+    made.setDefaultAction(action)
+    made.setIconSize(QSize(size, size))
+    made.setAccessibleName(action.text().replace("&", ""))
+    made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+    return made
+
+
+def line() -> QFrame:
+    """A thin horizontal rule."""
+    made = QFrame()
+    made.setProperty("role", "line")
+    return made
+
+
+def frame(role: str) -> QFrame:
+    """A box of the style sheet: card, accent-card, drop, bar, message."""
+    made = QFrame()
+    made.setProperty("role", role)
+    return made
+
+
+def named(widget: QWidget, name: str, description: str = "") -> QWidget:
+    """Gives a control the name that a screen reader says, and a tooltip."""
+    widget.setAccessibleName(name)
+    if description:
+        widget.setToolTip(description)
+        widget.setAccessibleDescription(description)
+    return widget
+
+
+def restyle(widget: QWidget, name: str, value: object) -> None:
+    """Changes a property that the style sheet looks at."""
+    widget.setProperty(name, value)
+    widget.style().unpolish(widget)
+    widget.style().polish(widget)
+
+
+def bytes_text(count: float) -> str:
+    """ "4.2 MB"."""
+    if count < 1000:
+        return f"{int(count)} B"
+    for unit in ("kB", "MB", "GB", "TB"):
+        count /= 1000
+        if count < 1000 or unit == "TB":
+            return f"{count:.0f} {unit}" if count >= 100 or unit == "kB" else f"{count:.1f} {unit}"
+    return ""
+
+
+def area_text(pixels: int) -> str:
+    """ "12.3k px²"."""
+    if pixels < 10_000:
+        return f"{pixels} px²"
+    return f"{pixels / 1000:.1f}k px²" if pixels < 1_000_000 else f"{pixels / 1e6:.2f}M px²"
+
+
+def left_text(seconds: float) -> str:
+    """ "about 2 min left"."""
+    translate = QCoreApplication.translate
+    if seconds < 60:
+        return translate("jobs", "%1 s left").replace("%1", str(max(1, round(seconds))))
+    if seconds < 5400:
+        return translate("jobs", "%1 min left").replace("%1", str(round(seconds / 60)))
+    return translate("jobs", "%1 h left").replace("%1", f"{seconds / 3600:.1f}")
