@@ -104,7 +104,7 @@ def picture_files(folder: Path) -> Iterator[str]:
         if MARKER in files and Path(parent) != folder:
             folders.clear()
             continue
-        for name in files:
+        for name in sorted(files):
             if Path(name).suffix.lower() in EXTENSIONS and not name.startswith("."):
                 yield Path(parent, name).relative_to(folder).as_posix()
 

@@ -1,0 +1,314 @@
+"""The way every export goes: choice, names, pictures, writing beside, failures, cancelling."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from app.formats import FORMATS, ExportOptions, MemorySource, SourceImage, export
+from app.formats.names import distinct, safe, stems
+from app.formats.options import Option, format_values, parse_split
+from app.formats.select import assign, digest, select
+from app.formats.source import natural, picture_files
+from app.formats.staging import MARKER, Staging
+from inference.errors import Cancelled, ImageError, StorageError, UsageError
+from tests.formats_samples import CLASSES, disc, instance, many, picture, source, turned_picture
+
+
+def _tree(folder: Path) -> set[str]:
+    return {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
+
+
+# What is chosen
+
+
+@pytest.mark.parametrize(
+    ("options", "images", "instances"),
+    [
+        (ExportOptions(), ["a.jpg", "sub/b 1.png"], 3),
+        (ExportOptions(which="done"), ["a.jpg", "c.jpg"], 2),
+        (ExportOptions(which="done", include_empty=False), ["a.jpg"], 2),
+        (ExportOptions(which="all"), ["a.jpg", "c.jpg", "d.jpg", "sub/b 1.png"], 3),
+        (ExportOptions(classes=("dog",), unlabelled=False), ["a.jpg"], 1),
+        (ExportOptions(classes=("dog",), unlabelled=False, include_empty=True), ["a.jpg", "sub/b 1.png"], 1),
+    ],
+)
+def test_choice_of_pictures(tmp_path: Path, options: ExportOptions, images: list[str], instances: int) -> None:
+    data = source(tmp_path)
+    selection = select(digest(data), data.classes(), options)
+    assert sorted(selection.images) == images and selection.instances == instances
+
+
+def test_classes_are_numbered_in_the_persons_order(tmp_path: Path) -> None:
+    data = source(tmp_path)
+    numbered = select(digest(data), CLASSES, ExportOptions()).categories
+    assert [(c.number, c.name, c.class_id) for c in numbered] == [
+        (1, "dog", 7),
+        (2, "red ball", 3),
+        (3, "object", None),
+    ]
+    with pytest.raises(UsageError, match="no class called 'cow'"):
+        select(digest(data), CLASSES, ExportOptions(classes=("cow",)))
+
+
+@given(st.sets(st.text("abc123/", min_size=1, max_size=8), max_size=40), st.integers(0, 99))
+def test_split_is_exact_and_forgets_the_order(ids: set[str], seed: int) -> None:
+    ordered = sorted(ids)
+    there, back = assign(ordered, (0.7, 0.2, 0.1), seed), assign(ordered[::-1], (0.7, 0.2, 0.1), seed)
+    assert there == back and set(there) == ids
+    assert list(there.values()).count("train") == round(0.7 * len(ids))
+
+
+def test_split_changes_with_the_seed_and_little_with_new_pictures() -> None:
+    ids = [f"{i}.jpg" for i in range(200)]
+    before, after = assign(ids, (0.8, 0.2), 0), assign([*ids, "new.jpg"], (0.8, 0.2), 0)
+    assert sum(before[i] != after[i] for i in ids) <= 1
+    assert assign(ids, (0.8, 0.2), 1) != before
+
+
+@pytest.mark.parametrize(("text", "shares"), [("0.8,0.2", (0.8, 0.2)), ("80/10/10", (0.8, 0.1, 0.1)), ("1,0", (1, 0))])
+def test_split_is_read(text: str, shares: tuple[float, ...]) -> None:
+    assert parse_split(text) == pytest.approx(shares)
+
+
+@pytest.mark.parametrize("text", ["", "x", "0.5", "0.5,0.2", "-1,2", "0,0", "1,1,1,1", "nan,1", "inf,1"])
+def test_wrong_splits_are_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="split"):
+        parse_split(text)
+
+
+def test_options_are_checked_against_their_table() -> None:
+    table = (Option("crop", "bool", True, "", ""), Option("margin", "int", 0, "", "", high=9))
+    assert format_values(table, {"crop": "no", "margin": "4"}) == {"crop": False, "margin": 4}
+    for wrong in ({"crop": "maybe"}, {"margin": "10"}, {"margin": "x"}, {"colour": "red"}):
+        with pytest.raises(UsageError):
+            format_values(table, wrong)
+
+
+@pytest.mark.parametrize("form", FORMATS, ids=lambda f: f.id)
+def test_every_table_holds_its_own_defaults(form) -> None:
+    values = format_values(form.options, {})
+    assert values == {o.key: o.default for o in form.options}
+    assert all(o.label and o.help for o in form.options) and form.description.endswith(".")
+
+
+# Names
+
+
+@given(st.text(max_size=300))
+def test_safe_names_are_safe(text: str) -> None:
+    name = safe(text)
+    assert name and name not in (".", "..") and not set(name) & set('<>:"/\\|?*') and not name.endswith((" ", "."))
+    assert len(name.encode()) <= 160
+    assert safe(name) == name
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("CON", "_CON"), ("nul.txt", "_nul.txt"), ("a:b", "a_b"), ("..", "__"), ("x. ", "x"), ("Übung", "Übung")],
+)
+def test_reserved_names(name: str, expected: str) -> None:
+    assert safe(name) == expected
+
+
+def test_stems_never_collide() -> None:
+    ids = ["a/b.jpg", "a_b.jpg", "a_b.png", "A_B.jpg", "../x.jpg", "x.jpg"]
+    for flat in (True, False):
+        result = stems(ids, flat=flat)
+        assert len({n.casefold() for n in result.values()}) == len(ids)
+        assert result == stems(reversed(ids), flat=flat)
+        assert not any(".." in n.split("/") for n in result.values())
+    assert distinct(["a", "A", "b"]) == ["a", "A-2", "b"]
+
+
+# Pictures
+
+
+def test_pictures_are_copied_unchanged_or_turned_upright(tmp_path: Path) -> None:
+    path = turned_picture(tmp_path / "in/t.jpg")
+    plain = picture(tmp_path / "in/p.jpg")
+    masks = (instance(disc(80, 60, 30, 30, 9)),)
+    data = MemorySource(
+        (SourceImage("t.jpg", path, 80, 60, masks), SourceImage("p.jpg", plain, 80, 60, masks)), CLASSES
+    )
+    summary = export(data, "coco", tmp_path / "out", ExportOptions())
+    assert (tmp_path / "out/images/p.jpg").read_bytes() == plain.read_bytes()
+    with Image.open(tmp_path / "out/images/t.jpg") as opened:
+        assert opened.size == (80, 60) and 0x0112 not in opened.getexif()
+        upright = np.asarray(opened).astype(int)
+    with Image.open(plain) as opened:
+        assert np.abs(upright - np.asarray(opened).astype(int)).mean() < 4
+    assert [(n.image_id, "upright" in n.message) for n in summary.notes] == [("t.jpg", True)]
+
+
+def test_pictures_can_be_linked_or_left_out(tmp_path: Path) -> None:
+    data = source(tmp_path / "in")
+    export(data, "coco", tmp_path / "linked", ExportOptions(pictures="link"))
+    assert (tmp_path / "linked/images/a.jpg").stat().st_ino == (tmp_path / "in/a.jpg").stat().st_ino
+    export(data, "coco", tmp_path / "none", ExportOptions(pictures="none"))
+    assert not (tmp_path / "none/images").exists()
+    rows = json.loads((tmp_path / "none/annotations/instances.json").read_text())["images"]
+    assert [r["file_name"] for r in rows] == ["a.jpg", "sub/b 1.png"]
+
+
+def test_linking_falls_back_to_copying(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EXDEV, "other disk")
+
+    monkeypatch.setattr(os, "link", refuse)
+    export(source(tmp_path / "in"), "coco", tmp_path / "out", ExportOptions(pictures="link"))
+    assert (tmp_path / "out/images/a.jpg").read_bytes() == (tmp_path / "in/a.jpg").read_bytes()
+
+
+# Failures
+
+
+def test_bad_pictures_are_listed_and_the_rest_is_written(tmp_path: Path) -> None:
+    data = source(tmp_path / "in")
+    picture(tmp_path / "in/cut.jpg", 400, 300)
+    cut = tmp_path / "in/cut.jpg"
+    cut.write_bytes(cut.read_bytes()[:3000])
+    wrong = picture(tmp_path / "in/wrong.png", 33, 22)
+    more = (
+        SourceImage("gone.jpg", tmp_path / "in/gone.jpg", 80, 60, (instance(disc(80, 60, 9, 9, 5)),)),
+        SourceImage("cut.jpg", cut, 400, 300, (instance(disc(400, 300, 9, 9, 5)),)),
+        SourceImage("wrong.png", wrong, 80, 60, (instance(disc(80, 60, 9, 9, 5)),)),
+    )
+    mixed = MemorySource(data.items + more, CLASSES, folder=tmp_path / "in")
+    for form in FORMATS:
+        summary = export(mixed, form.id, tmp_path / form.id, ExportOptions())
+        failed = {n.image_id: n.message for n in summary.failed}
+        read = form.id in ("cutouts",) or form.pictures == "copy"
+        assert set(failed) == {"gone.jpg", "wrong.png"} | ({"cut.jpg"} if read else set()), form.id
+        assert "33 × 22" in failed["wrong.png"] and not summary.ok
+        assert not any("gone" in name or "wrong" in name for name in _tree(tmp_path / form.id))
+        assert summary.images == (2 if read else 3)
+
+
+def test_an_export_of_nothing_leaves_nothing(tmp_path: Path) -> None:
+    gone = SourceImage("gone.jpg", tmp_path / "gone.jpg", 8, 6, (instance(disc(8, 6, 3, 3, 2)),))
+    with pytest.raises(ImageError, match="None of the pictures"):
+        export(MemorySource((gone,), CLASSES), "coco", tmp_path / "out", ExportOptions())
+    with pytest.raises(UsageError, match="nothing to export"):
+        export(MemorySource((), CLASSES), "coco", tmp_path / "out", ExportOptions())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = many(tmp_path / "in", 3)
+    written = []
+
+    def full(self: Path, content: bytes) -> int:
+        written.append(self)
+        if len(written) == 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        with self.open("wb") as sink:
+            return sink.write(content)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(StorageError, match="disk is full"):
+        export(data, "yolo-seg", tmp_path / "out", ExportOptions())
+    assert {p.name for p in tmp_path.iterdir()} == {"in"}
+
+
+def test_cancelling_leaves_nothing(tmp_path: Path) -> None:
+    def stop(done: int, total: int, message: str) -> None:
+        if done == 2:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        export(many(tmp_path / "in", 5), "coco", tmp_path / "out", ExportOptions(), stop)
+    assert {p.name for p in tmp_path.iterdir()} == {"in"}
+
+
+def test_progress_counts_pictures(tmp_path: Path) -> None:
+    seen = []
+    export(many(tmp_path / "in", 4), "masks", tmp_path / "o", ExportOptions(), lambda *said: seen.append(said))
+    assert [s[:2] for s in seen if s[1]] == [(0, 4), (1, 4), (2, 4), (3, 4), (4, 4)]
+
+
+# The output folder
+
+
+def test_filled_folders_are_refused_unless_allowed(tmp_path: Path) -> None:
+    data, out = many(tmp_path / "in", 2), tmp_path / "out"
+    out.mkdir()
+    (out / "mine.txt").write_text("keep me")
+    with pytest.raises(UsageError, match="not empty"):
+        export(data, "masks", out, ExportOptions())
+    export(data, "masks", out, ExportOptions(overwrite=True))
+    assert (out / "mine.txt").read_text() == "keep me"
+    with pytest.raises(UsageError, match="earlier export"):
+        export(data, "masks", out, ExportOptions())
+    fewer = MemorySource(data.items[:1], CLASSES)
+    export(fewer, "masks", out, ExportOptions(overwrite=True))
+    assert _tree(out) == {"mine.txt", MARKER, "masks/p0_01_dog.png"}
+
+
+def test_a_forged_marker_removes_nothing_elsewhere(tmp_path: Path) -> None:
+    out, outside = tmp_path / "out", tmp_path / "outside.txt"
+    out.mkdir()
+    outside.write_text("mine")
+    names = ["../outside.txt", str(outside), "x/../../outside.txt", 5, ""]
+    (out / MARKER).write_text(json.dumps({"files": names}))
+    export(many(tmp_path / "in", 1), "masks", out, ExportOptions(overwrite=True))
+    assert outside.read_text() == "mine"
+
+
+def test_originals_are_never_replaced(tmp_path: Path) -> None:
+    data = many(tmp_path / "set/images", 2)
+    before = {p: p.read_bytes() for p in (tmp_path / "set/images").iterdir()}
+    with pytest.raises(UsageError, match="original picture"):
+        export(data, "yolo-seg", tmp_path / "set", ExportOptions(overwrite=True))
+    with pytest.raises(UsageError, match="folder of the pictures"):
+        export(data, "coco", tmp_path / "set/images", ExportOptions(overwrite=True))
+    assert {p: p.read_bytes() for p in (tmp_path / "set").rglob("*") if p.is_file()} == before
+
+
+def test_an_output_inside_the_input_is_not_read_again(tmp_path: Path) -> None:
+    data = many(tmp_path / "in", 2)
+    export(data, "coco", tmp_path / "in/exports/coco", ExportOptions())
+    assert list(picture_files(tmp_path / "in")) == ["p0.png", "p1.png"]
+    again = export(data, "coco", tmp_path / "in/exports/coco", ExportOptions(overwrite=True))
+    assert again.images == 2
+
+
+def test_a_file_or_folder_in_the_way_stops_before_anything_moves(tmp_path: Path) -> None:
+    data, out = many(tmp_path / "in", 2), tmp_path / "out"
+    (out / "masks/p1_01_dog.png").mkdir(parents=True)
+    with pytest.raises(UsageError, match="same name"):
+        export(data, "masks", out, ExportOptions(overwrite=True))
+    assert _tree(out) == set()
+    with pytest.raises(UsageError, match="a file"):
+        export(data, "masks", tmp_path / "in/p0.png", ExportOptions())
+
+
+def test_the_same_export_is_the_same_bytes(tmp_path: Path) -> None:
+    data = source(tmp_path / "in")
+    for form in FORMATS:
+        options = ExportOptions(which="all", split=(0.5, 0.5), seed=3)
+        for name in ("one", "two"):
+            export(data, form.id, tmp_path / name / form.id, options)
+    one, two = tmp_path / "one", tmp_path / "two"
+    assert _tree(one) == _tree(two)
+    assert all((one / f).read_bytes() == (two / f).read_bytes() for f in _tree(one))
+
+
+def test_staging_stays_inside(tmp_path: Path) -> None:
+    staging = Staging(tmp_path / "out")
+    for name in ("../x", "/x", "a/../../x"):
+        with pytest.raises(ValueError, match="leaves"):
+            staging.place(name)
+    staging.discard()
+
+
+def test_natural_order() -> None:
+    assert natural(["p10.png", "P2.png", "p1.png"]) == ["p1.png", "P2.png", "p10.png"]
