@@ -67,7 +67,7 @@ def test_sam2_layout(tmp_path: Path) -> None:
     numbers = _array(out / "Annotations/a/00000.png")
     assert set(np.unique(numbers)) == {0, 1, 2}
     assert _array(out / "JPEGImages/sub_b_1/00000.jpg").shape == (60, 80, 3)
-    names = sum(((out / f"{s}_list.txt").read_text().split() for s in ("train", "val")), [])
+    names = [n for s in ("train", "val") for n in (out / f"{s}_list.txt").read_text().split()]
     assert sorted(names) == ["a", "sub_b_1"] and summary.images == 2
     about = json.loads((out / "classes.json").read_text())
     assert about["objects"]["a"] == {"1": "dog", "2": "red ball"}
