@@ -1,0 +1,377 @@
+"""`Project`: a folder of pictures with everything that was made on them. Opening a folder is opening a project."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+from typing import TypeVar
+
+from PySide6.QtCore import QLockFile, QObject, Signal
+from PySide6.QtGui import QUndoGroup
+
+from app.commands import DocumentChange, History
+from app.document import Document
+from app.instance import AnnotatedImage, ImageRecord, ImageSummary
+from app.labels import ClassEdit, ClassList, Relabelled
+from app.project import backups, changes, place, queries, relocate
+from app.project.database import Database
+from app.project.readonly import ReadOnlyDatabase
+from inference.errors import AppError, ImageError, StorageError, UsageError
+from inference.pictures import content_key, read_size
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+class Project(QObject):
+    """One open folder. Lives in the thread that opened it; `annotated` and `summary` may be called from any.
+
+    Signals:
+        images_changed(list of image ids): instances, classes, state or note of these pictures changed.
+        image_moved(old id, new id): annotations followed a file.
+        failed(AppError): something in the background, or an undo, did not work.
+    """
+
+    images_changed = Signal(list)
+    image_moved = Signal(str, str)
+    failed = Signal(object)
+    _came_home = Signal(object)  # a callable, from a background thread to this object's
+
+    def __init__(
+        self,
+        folder: Path,
+        where: place.Place,
+        database: Database | ReadOnlyDatabase,
+        lock: QLockFile | None,
+        reason: str | None,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._folder, self._place, self._database, self._lock, self._reason = folder, where, database, lock, reason
+        self._documents: dict[str, Document] = {}
+        self._background = ThreadPoolExecutor(1, thread_name_prefix="project")
+        self._closed = False
+        self._came_home.connect(self._at_home)
+        self.undo_group = QUndoGroup(self)
+        self.stack = self._new_stack()
+        with database.reading() as connection:
+            self.classes = ClassList(self, queries.classes(connection), self.stack, self)
+        self.classes.relabelled.connect(self._relabelled)
+        if not self.read_only:
+            self._in_background(self._back_up, _ignore)
+
+    @classmethod
+    def open(cls, folder: str | Path, *, read_only: bool = False, parent: QObject | None = None) -> Project:
+        """Opens a folder.
+
+        A second window on a folder, and `read_only`, give a project that refuses edits; `read_only_reason` says why.
+        A folder that cannot be written keeps its project in the person's data folder (`kept_elsewhere` says so).
+
+        Raises:
+            UsageError: no such folder.
+            DamagedProjectError: the database is damaged; `backups.backups(...)` and `Project.restore` help.
+            StorageError: unreadable, full, or written by a newer Winnow.
+        """
+        folder = Path(folder).expanduser().absolute()
+        if read_only:
+            where = place.find_existing(folder)
+            return cls(folder, where, ReadOnlyDatabase(where.database), None, "It was opened for reading only.", parent)
+        where = place.find(folder)
+        lock, reason = place.lock(where.store)
+        if lock is None:
+            return cls(folder, where, ReadOnlyDatabase(where.database), None, reason, parent)
+        try:
+            _seed(folder, where)
+            return cls(folder, where, Database(where.database, shared=where.shared), lock, None, parent)
+        except BaseException:
+            lock.unlock()
+            raise
+
+    @staticmethod
+    def backups(folder: str | Path) -> list[Path]:
+        """The backups of a folder's project, newest first."""
+        return backups.backups(place.find_existing(Path(folder).expanduser().absolute()).store)
+
+    @staticmethod
+    def restore(folder: str | Path, backup: Path) -> Path | None:
+        """Puts a backup in the place of a damaged database, which is kept beside it under the returned name.
+
+        Raises StorageError when another window has the folder open.
+        """
+        where = place.find(Path(folder).expanduser().absolute())
+        lock, reason = place.lock(where.store)
+        if lock is None:
+            raise StorageError("The backup cannot be put back.", where.database, reason)
+        try:
+            return backups.restore(where.database, backup)
+        finally:
+            lock.unlock()
+
+    # What it is -------------------------------------------------------------------------------------------------
+
+    @property
+    def folder(self) -> Path:
+        return self._folder
+
+    @property
+    def store_dir(self) -> Path:
+        """Where the database, its lock and its backups are."""
+        return self._place.store
+
+    @property
+    def kept_elsewhere(self) -> str | None:
+        """Why the project is in the person's data folder and not beside the pictures; None when it is beside them."""
+        return self._place.elsewhere
+
+    @property
+    def read_only(self) -> bool:
+        return self._reason is not None
+
+    @property
+    def read_only_reason(self) -> str | None:
+        """Why edits are refused, in words for the person; None when they are not."""
+        return self._reason
+
+    def path_of(self, image_id: str) -> Path:
+        """The file of a picture. UsageError for an id that leaves the folder."""
+        parts = PurePosixPath(image_id).parts
+        if not parts or ".." in parts or Path(image_id).is_absolute():
+            raise UsageError("The picture is not inside the open folder.", image_id, "Open the folder it is in.")
+        return self._folder.joinpath(*parts)
+
+    def image_id_of(self, path: str | Path) -> str:
+        """The id of a file inside the folder. UsageError for one outside."""
+        try:
+            return Path(path).absolute().relative_to(self._folder).as_posix()
+        except ValueError:
+            raise UsageError("The picture is not inside the open folder.", path, "Open the folder it is in.") from None
+
+    # Pictures ---------------------------------------------------------------------------------------------------
+
+    def document(self, image_id: str) -> Document:
+        """The one document of a picture, with the undo history it has had since the project was opened.
+
+        Raises ImageError for a picture that cannot be read and that the project knows nothing about; one that it does
+        know opens with its annotations and says what is wrong (`Document.problem`).
+        """
+        image_id = PurePosixPath(image_id).as_posix()
+        known = self._documents.get(image_id)
+        if known is not None:
+            self._look_again(known)
+            return known
+        path = self.path_of(image_id)
+        with self._database.reading() as connection:
+            record = queries.record(connection, image_id)
+            found = queries.instances(connection, image_id, self._place.database)
+        record, problem = _examined(path, record, image_id, bool(found))
+        document = Document(self, record, path, found, problem=problem, parent=self)
+        document.edited.connect(self._edited)
+        self._adopt_stack(document.undo_stack)
+        self._documents[image_id] = document
+        return document
+
+    def opened(self, image_id: str) -> Document | None:
+        """The document of a picture if it was asked for before."""
+        return self._documents.get(image_id)
+
+    def summary(self, image_ids: Iterable[str] | None = None) -> dict[str, ImageSummary]:
+        """One line a picture, by id; pictures that the project knows nothing about are left out."""
+        with self._database.reading() as connection:
+            return queries.summaries(connection, image_ids)
+
+    def annotated(self) -> Iterator[AnnotatedImage]:
+        """Every picture that the project knows with its instances, by path; one at a time in memory."""
+        with self._database.reading() as connection:
+            yield from queries.annotated(connection, self._place.database)
+
+    def follow_moves(self, present: Sequence[str], done: Callable[[], object] | None = None) -> None:
+        """Looks in the background whether pictures that are gone are among those present under another name."""
+        if not self.read_only:
+            self._in_background(lambda: self._find_moves(present), lambda pairs: self._move(pairs, done))
+        elif done is not None:
+            done()
+
+    def close(self) -> None:
+        """Finishes what is under way, makes a backup and lets the folder go. Twice is harmless."""
+        if self._closed:
+            return
+        self._closed = True
+        self._background.shutdown(wait=True, cancel_futures=True)
+        if isinstance(self._database, Database):
+            try:
+                self._database.fold_log()
+                self._back_up()
+            except AppError as error:
+                log.warning("%s", error)
+        self._database.close()
+        if self._lock is not None:
+            self._lock.unlock()
+
+    # For documents and classes ----------------------------------------------------------------------------------
+
+    def write(self, change: DocumentChange) -> None:
+        """Makes one change of a picture durable. Raises StorageError; then nothing is written."""
+        image_id = change.record.image_id
+        unknown = self._writable().write(lambda connection: changes.write_document(connection, change))
+        if unknown:
+            self._in_background(lambda: self._remember_content(image_id), _ignore)
+
+    def known_class(self, class_id: int | None) -> int | None:
+        return self.classes.known(class_id)
+
+    def write_classes(self, edit: ClassEdit) -> Sequence[Relabelled]:
+        return self._writable().write(lambda connection: changes.write_classes(connection, edit))
+
+    def new_class_id(self) -> int:
+        with self._database.reading() as connection:
+            return changes.next_class_id(connection)
+
+    def class_usage(self) -> dict[int | None, int]:
+        with self._database.reading() as connection:
+            return queries.class_usage(connection)
+
+    # Within -----------------------------------------------------------------------------------------------------
+
+    def _writable(self) -> Database:
+        if isinstance(self._database, Database):
+            return self._database
+        raise StorageError("The project is open for reading only.", self._folder, self._reason)
+
+    def _new_stack(self) -> History:
+        stack = History(self)
+        self._adopt_stack(stack)
+        return stack
+
+    def _adopt_stack(self, stack: History) -> None:
+        stack.failed.connect(self.failed)
+        self.undo_group.addStack(stack)
+
+    def _look_again(self, document: Document) -> None:
+        """The file may have gone, come back or changed since the document was opened."""
+        record = ImageRecord(document.image_id, document.width, document.height, document.state, document.note)
+        problem: AppError | None
+        try:
+            _, problem = _examined(document.path, record, document.image_id, len(document) > 0)
+        except ImageError as error:
+            problem = error
+        if str(problem) != str(document.problem):
+            document.moved(document.image_id, document.path, problem)
+
+    def _relabelled(self, touched: list[Relabelled]) -> None:
+        by_image: dict[str, dict[str, int | None]] = {}
+        for one in touched:
+            by_image.setdefault(one.image_id, {})[one.instance_id] = one.now
+        for image_id, news in by_image.items():
+            if (document := self._documents.get(image_id)) is not None:
+                document.relabelled(news)
+        self.images_changed.emit(list(by_image))
+
+    def _back_up(self) -> None:
+        backups.back_up(self._place.database)
+
+    def _remember_content(self, image_id: str) -> None:
+        path = self.path_of(image_id)
+        try:
+            size, content = path.stat().st_size, content_key(path)
+        except (OSError, ImageError) as error:
+            log.info("%s: its content is not known: %s", path, error)
+            return
+        self._writable().post(lambda c: changes.remember_content(c, image_id, size, content)).result()
+
+    def _find_moves(self, present: Sequence[str]) -> list[tuple[str, str]]:
+        with self._database.reading() as connection:
+            known, taken = queries.contents(connection), queries.known_ids(connection)
+        return relocate.moved_pictures(self._folder, known, taken, present)
+
+    def _move(self, pairs: Sequence[tuple[str, str]], done: Callable[[], object] | None) -> None:
+        for old, new in pairs:
+            if self._writable().write(functools.partial(changes.move_image, old=old, new=new)):
+                self._follow(old, new)
+        if done is not None:
+            done()
+
+    def _follow(self, old: str, new: str) -> None:
+        """Takes the documents of both names along; the one that shows the file wins."""
+        gone, shown = self._documents.pop(old, None), self._documents.get(new)
+        if shown is not None:
+            with self._database.reading() as connection:
+                record = queries.record(connection, new)
+                found = queries.instances(connection, new, self._place.database)
+            if record is not None:
+                shown.loaded(record, found)
+        elif gone is not None:
+            self._documents[new] = gone
+            gone.moved(new, self.path_of(new))
+        self.image_moved.emit(old, new)
+        self.images_changed.emit([old, new])
+
+    def _edited(self, image_id: str) -> None:
+        self.images_changed.emit([image_id])
+
+    def _in_background(self, work: Callable[[], T], then: Callable[[T], object]) -> None:
+        """Runs `work` in the project's background thread, then `then` with its result in this object's thread."""
+        if not self._closed:
+            self._background.submit(work).add_done_callback(functools.partial(self._bring_home, then))
+
+    def _bring_home(self, then: Callable[[T], object], future: Future[T]) -> None:
+        if future.cancelled():
+            return
+        if isinstance(error := future.exception(), AppError):
+            self._came_home.emit(functools.partial(self.failed.emit, error))
+        else:
+            self._came_home.emit(lambda: then(future.result()))  # a bug is raised, and seen, in this object's thread
+
+    def _at_home(self, function: Callable[[], object]) -> None:
+        if not self._closed:
+            function()
+
+
+def _ignore(_result: object) -> None:
+    """Nothing follows."""
+
+
+def _seed(folder: Path, where: place.Place) -> None:
+    """A project that was begun beside the pictures, before the folder became unwritable, goes on from a copy."""
+    origin = folder / place.STORE / place.DATABASE
+    if where.elsewhere is None or where.database.exists() or not origin.exists():
+        return
+    try:
+        for ending in ("-wal", ""):  # the database last: without it the rest is done again
+            source = origin.with_name(origin.name + ending)
+            if source.exists():
+                shutil.copyfile(source, where.database.with_name(where.database.name + ending))
+    except OSError as error:
+        raise StorageError(
+            f"The folder's project cannot be copied ({error.strerror}).",
+            origin,
+            "Change the permissions of the folder.",
+        ) from error
+
+
+def _examined(
+    path: Path, record: ImageRecord | None, image_id: str, annotated: bool
+) -> tuple[ImageRecord, AppError | None]:
+    """The record of a picture with its size, and what keeps it from being edited.
+
+    Raises ImageError when the file cannot be read and the project knows nothing about it either.
+    """
+    try:
+        width, height = read_size(path)
+    except ImageError as error:
+        if record is None or not record.width:
+            raise
+        return record, error
+    if record is None:
+        return ImageRecord(image_id, width, height), None
+    if annotated and (record.width, record.height) != (width, height):
+        return record, ImageError(
+            f"The picture has {width} × {height} pixels now; it was annotated with {record.width} × {record.height}.",
+            path,
+            "Put the annotated version back, or delete the picture's annotations in its folder's project.",
+        )
+    return replace(record, width=width, height=height), None

@@ -1,0 +1,105 @@
+"""What is asked of a project's database. Every function takes a connection and one consistent state of the file."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from app.instance import AnnotatedImage, ImageRecord, ImageState, ImageSummary, Instance, LabelClass
+from app.project.failures import DamagedProjectError
+from app.project.rows import (
+    CLASS_COLUMNS,
+    INSTANCE_COLUMNS,
+    RECORD_COLUMNS,
+    class_of,
+    image_id_of,
+    instance_of,
+    key_of,
+    record_of,
+)
+
+_SUMMARY = """
+SELECT images.path, images.state, count(instances.id), group_concat(DISTINCT ifnull(instances.class, '')), images.note
+FROM images LEFT JOIN instances ON instances.image = images.id
+"""
+
+
+def record(connection: sqlite3.Connection, image_id: str) -> ImageRecord | None:
+    row = connection.execute(f"SELECT {RECORD_COLUMNS} FROM images WHERE path = ?", (key_of(image_id),)).fetchone()
+    return None if row is None else record_of(row)
+
+
+def instances(connection: sqlite3.Connection, image_id: str, database: Path) -> tuple[Instance, ...]:
+    """A picture's instances, bottom to top. DamagedProjectError when a row makes no sense."""
+    rows = connection.execute(
+        f"SELECT {INSTANCE_COLUMNS} FROM instances WHERE image = (SELECT id FROM images WHERE path = ?) "
+        "ORDER BY position, rowid",
+        (key_of(image_id),),
+    )
+    return tuple(_instance(row, database) for row in rows)
+
+
+def classes(connection: sqlite3.Connection) -> list[LabelClass]:
+    return [class_of(row) for row in connection.execute(f"SELECT {CLASS_COLUMNS} FROM classes ORDER BY position, id")]
+
+
+def class_usage(connection: sqlite3.Connection) -> dict[int | None, int]:
+    """How many instances each class has; None counts the unlabelled."""
+    return dict(connection.execute("SELECT class, count(*) FROM instances GROUP BY class").fetchall())
+
+
+def summaries(connection: sqlite3.Connection, image_ids: Iterable[str] | None = None) -> dict[str, ImageSummary]:
+    """One line a picture that the project knows; all of them, or those asked for."""
+    if image_ids is None:
+        rows: Iterable[tuple[Any, ...]] = connection.execute(f"{_SUMMARY} GROUP BY images.id")
+    else:
+        one = f"{_SUMMARY} WHERE images.path = ? GROUP BY images.id"
+        rows = (row for i in image_ids for row in connection.execute(one, (key_of(i),)))
+    return {summary.image_id: summary for summary in map(_summary, rows)}
+
+
+def annotated(connection: sqlite3.Connection, database: Path) -> Iterator[AnnotatedImage]:
+    """Every picture that the project knows, with its instances, by path; one at a time in memory."""
+    columns = ", ".join(f"instances.{name}" for name in INSTANCE_COLUMNS.split(", "))
+    pictures = ", ".join(f"images.{name}" for name in RECORD_COLUMNS.split(", "))
+    width = len(RECORD_COLUMNS.split(", "))
+    rows = connection.execute(
+        f"SELECT {pictures}, {columns} FROM images LEFT JOIN instances ON instances.image = images.id "
+        "ORDER BY images.path, instances.position, instances.rowid"
+    )
+    for head, group in groupby(rows, key=lambda row: row[:width]):
+        picture = record_of(head)
+        found = tuple(_instance(row[width:], database) for row in group if row[width] is not None)
+        yield AnnotatedImage(picture.image_id, picture.state, picture.note, picture.width, picture.height, found)
+
+
+def contents(connection: sqlite3.Connection) -> list[tuple[str, int, str]]:
+    """(image id, bytes, content key) of every picture whose content is known."""
+    rows = connection.execute("SELECT path, bytes, content FROM images WHERE content IS NOT NULL ORDER BY path")
+    return [(image_id_of(path), size, content) for path, size, content in rows]
+
+
+def known_ids(connection: sqlite3.Connection) -> frozenset[str]:
+    """The ids of all pictures that the project has rows for."""
+    return frozenset(image_id_of(path) for (path,) in connection.execute("SELECT path FROM images"))
+
+
+def _instance(row: tuple[Any, ...], database: Path) -> Instance:
+    try:
+        return instance_of(row)
+    except (ValueError, TypeError, KeyError) as error:
+        raise DamagedProjectError(
+            "An instance in the project's database is damaged.",
+            database,
+            "Restore the newest backup; nothing was deleted.",
+            f"instance {row[0]}: {error}",
+        ) from error
+
+
+def _summary(row: tuple[Any, ...]) -> ImageSummary:
+    path, state, count, names, note = row
+    found = frozenset(int(n) if n else None for n in names.split(",")) if count else frozenset()
+    return ImageSummary(image_id_of(path), ImageState(state), count, found, note)
