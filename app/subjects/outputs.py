@@ -1,0 +1,170 @@
+"""The files of a segmented subject: mask PNG, RGBA cut-out, overlay, and one COCO file with RLE masks for all.
+
+Each file is written beside its place and renamed, so a cut-off run leaves whole files only; a picture that is among the
+inputs is never replaced.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import json
+import os
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from app import overlays
+from inference.errors import StorageError, UsageError
+from inference.masks import Mask
+from inference.prompts import Prompts
+
+Rgb = npt.NDArray[np.uint8]
+CATEGORY = {"id": 1, "name": "subject", "supercategory": ""}
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What was found in a picture.
+
+    Attributes:
+        path: the picture.
+        mask: full size, of the upright picture.
+        score: the model's own estimate of the IoU, 0..1.
+        prompts: what was given for it.
+        seconds: how long the model took.
+        variant: tells several subjects of one picture apart ("center", "box"); may be empty.
+    """
+
+    path: Path
+    mask: Mask
+    score: float
+    prompts: Prompts
+    seconds: float = 0.0
+    variant: str = ""
+
+
+@dataclass(slots=True)
+class OutputFolder:
+    """A folder that fills with `masks/`, `cutouts/`, `overlays/` and `annotations.json`.
+
+    Args:
+        folder: made when it is not there.
+        inputs: pictures that must not be replaced.
+    """
+
+    folder: Path
+    inputs: Iterable[Path] = ()
+    colour: str = "#22c55e"
+    _names: dict[Path, str] = field(default_factory=dict)
+    _images: dict[Path, dict[str, Any]] = field(default_factory=dict)
+    _annotations: list[dict[str, Any]] = field(default_factory=list)
+    _barred: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        self._barred = frozenset(os.path.normcase(Path(p).resolve()) for p in self.inputs)
+        with storing(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+
+    def add(self, subject: Subject, rgb: Rgb) -> dict[str, str]:
+        """Writes the files of a subject and returns their paths by kind. StorageError or UsageError on failure."""
+        name = self._name_of(subject.path) + (f"_{subject.variant}" if subject.variant else "")
+        files = {
+            "mask": self._save_png(f"masks/{name}.png", subject.mask.array().astype(np.uint8) * 255),
+            "cutout": self._save_png(f"cutouts/{name}.png", overlays.cutout(rgb, subject.mask)),
+            "overlay": self._save_jpeg(f"overlays/{name}.jpg", self.overlay(subject, rgb)),
+        }
+        self._record(subject)
+        return {kind: str(path) for kind, path in files.items()}
+
+    def overlay(self, subject: Subject, rgb: Rgb) -> Rgb:
+        """The mask, its outline and its prompts over the picture."""
+        return overlays.overlay(
+            rgb, [subject.mask], [self.colour], boxes=[subject.prompts.box], points=subject.prompts.points
+        )
+
+    def finish(self) -> Path:
+        """Writes `annotations.json` (COCO instances; masks as compressed RLE) for everything added, and returns it."""
+        coco = {
+            "info": {"description": "Subjects segmented by Winnow", "version": "1.0"},
+            "licenses": [],
+            "images": list(self._images.values()),
+            "annotations": self._annotations,
+            "categories": [CATEGORY],
+        }
+        return self.save("annotations.json", json.dumps(coco, ensure_ascii=False, indent=1).encode())
+
+    def save(self, relative: str, data: bytes) -> Path:
+        """Writes one file beside its place and renames it. Raises StorageError (full, read-only) or UsageError."""
+        target = self.folder.joinpath(*relative.split("/"))
+        if os.path.normcase(target.resolve()) in self._barred:
+            raise UsageError("This would replace one of the pictures.", target, "Choose another --out folder.")
+        beside = target.with_name(f".{uuid.uuid4().hex}.part")
+        with storing(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                beside.write_bytes(data)
+                beside.replace(target)
+            finally:
+                beside.unlink(missing_ok=True)
+        return target
+
+    def _save_png(self, relative: str, pixels: npt.NDArray[np.uint8]) -> Path:
+        return self.save(relative, _encoded(pixels, "PNG", compress_level=4))
+
+    def _save_jpeg(self, relative: str, pixels: Rgb) -> Path:
+        return self.save(relative, _encoded(pixels, "JPEG", quality=92))
+
+    def _name_of(self, path: Path) -> str:
+        """The picture's stem; pictures of one name from several folders or formats are told apart."""
+        if path not in self._names:
+            taken = {name.casefold() for name in self._names.values()}
+            wishes = [path.stem, f"{path.parent.name}_{path.stem}", f"{path.stem}_{path.suffix.strip('.')}"]
+            numbered = (f"{path.stem}_{n}" for n in range(2, len(taken) + 4))
+            self._names[path] = next(w for w in (*wishes, *numbered) if w and w.casefold() not in taken)
+        return self._names[path]
+
+    def _record(self, subject: Subject) -> None:
+        mask = subject.mask
+        image = self._images.setdefault(
+            subject.path,
+            {"id": len(self._images) + 1, "file_name": str(subject.path), "width": mask.width, "height": mask.height},
+        )
+        self._annotations.append(
+            {
+                "id": len(self._annotations) + 1,
+                "image_id": image["id"],
+                "category_id": CATEGORY["id"],
+                "segmentation": mask.rle,
+                "area": mask.area,
+                "bbox": list(mask.bbox),
+                "iscrowd": 0,
+                "score": round(subject.score, 4),
+                "attributes": {"prompts": subject.prompts.to_json(), "variant": subject.variant},
+            }
+        )
+
+
+@contextmanager
+def storing(path: Path) -> Iterator[None]:
+    """Says StorageError, with the remedy, for whatever the file system refuses."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
+            raise StorageError("The disk is full.", path, "Free some space or choose another --out folder.") from error
+        why = error.strerror or str(error)
+        raise StorageError(f"This cannot be written ({why}).", path, "Choose a folder you may write to.") from error
+
+
+def _encoded(pixels: npt.NDArray[np.uint8], form: str, **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, form, **options)
+    return buffer.getvalue()
