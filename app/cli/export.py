@@ -47,9 +47,7 @@ def export(
     which: Annotated[
         str, typer.Option(help="annotated (pictures with instances), done (marked done) or all.")
     ] = "annotated",
-    classes: Annotated[
-        list[str] | None, typer.Option("--class", help="Only this class; give it several times.")
-    ] = None,
+    classes: Annotated[list[str] | None, typer.Option("--class", help="Only this class; may be repeated.")] = None,
     unlabelled: Annotated[bool, typer.Option(help="Take instances without a class, as “object”.")] = True,
     empty: Annotated[
         bool | None, typer.Option("--empty/--no-empty", help="Take pictures that are left without instances.")
@@ -63,7 +61,7 @@ def export(
     overwrite: Annotated[bool, typer.Option(help="Write into a folder that is not empty.")] = False,
     formats: Annotated[  # noqa: ARG001  it acts by itself
         bool,
-        typer.Option("--formats", help="List the formats and their options.", callback=_list_formats, is_eager=True),
+        typer.Option("--formats", help="List formats and options.", callback=_list_formats, is_eager=True),
     ] = False,
     json: JsonOption = False,
 ) -> None:
@@ -75,7 +73,7 @@ def export(
 
     voice = output(ctx, json)
     options = ExportOptions(
-        which=which,  # type: ignore[arg-type]  checked there
+        which=which,  # type: ignore[arg-type]
         include_empty=empty,
         classes=None if classes is None else tuple(classes),
         unlabelled=unlabelled,

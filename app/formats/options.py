@@ -62,6 +62,10 @@ class Option:
             return f"a number from {self.low:g} to {self.high:g}"
         return "true or false" if self.kind == "bool" else "text"
 
+    def shown_default(self) -> str:
+        """The default as it is typed."""
+        return str(self.default).lower() if self.kind == "bool" else str(self.default)
+
     def _wrong(self, value: Any) -> UsageError:
         return UsageError(f"The option {self.key} cannot be {str(value)!r}.", remedy=f"Give {self.expects()}.")
 
