@@ -99,7 +99,7 @@ def read_size(path: str | Path) -> tuple[int, int]:
         if picture is None:
             return _tiff_size(path)
         with picture:
-            width, height = picture.size
+            width, height = _stored_size(picture)
             return (height, width) if _orientation(picture, path) in _TURNED else (width, height)
     except AppError:
         raise
@@ -149,6 +149,13 @@ def _open(path: str | Path) -> Image.Image | None:
         raise ImageError("This is not a picture in a format that Winnow reads.", path, _LISTED) from error
     except OSError as error:
         raise _unreadable(path, error) if error.errno else _broken(path, error) from error
+
+
+def _stored_size(picture: Image.Image) -> tuple[int, int]:
+    """Before any turning. Pillow's TIFFs give the size after it (and turn themselves while they load)."""
+    if isinstance(picture, TiffImagePlugin.TiffImageFile):
+        return int(picture.tag_v2[256]), int(picture.tag_v2[257])
+    return picture.size
 
 
 def _decoded(picture: Image.Image, path: str | Path, max_side: int | None) -> Image.Image:
