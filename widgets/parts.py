@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
-from PySide6.QtCore import QCoreApplication, QSize, Qt
-from PySide6.QtGui import QAction
+from PySide6.QtCore import QCoreApplication, QRectF, QSize, Qt, SignalInstance
+from PySide6.QtGui import QAction, QColor, QPainter, QPixmap
 from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QToolButton, QWidget
 
+from inference.errors import AppError
 from widgets.icons import icon
 
 
@@ -110,3 +112,27 @@ def left_text(seconds: float) -> str:
     if seconds < 5400:
         return translate("jobs", "%1 min left").replace("%1", str(round(seconds / 60)))
     return translate("jobs", "%1 h left").replace("%1", f"{seconds / 3600:.1f}")
+
+
+@contextmanager
+def reported(failed: SignalInstance) -> Iterator[None]:
+    """Hands an expected failure of an edit to the message bar; anything else is a bug and goes on."""
+    try:
+        yield
+    except AppError as error:
+        failed.emit(error)
+
+
+def swatch(color: QColor, size: int = 14) -> QPixmap:
+    """A rounded square of a class's or an instance's colour."""
+    ratio = 2.0
+    pixmap = QPixmap(QSize(size, size) * ratio)
+    pixmap.setDevicePixelRatio(ratio)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(pixmap)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(color)
+    painter.drawRoundedRect(QRectF(0.5, 0.5, size - 1, size - 1), 3.5, 3.5)
+    painter.end()
+    return pixmap

@@ -1,1 +1,1 @@
-"""The panels around the canvas. Each shows one thing of the application and asks it for changes; none stores anything."""
+"""The panels around the canvas. Each shows one thing of the application and asks it for changes; none stores any."""
