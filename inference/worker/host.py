@@ -4,7 +4,7 @@ The two sides talk in turns over one connection, so there is no queue here: whil
 may send a more urgent request, which runs right there, before it answers "continue" or "cancel".
 
 to the host:    ("run", pickled request) ("continue",) ("cancel",)
-from the host:  ("ready",) ("progress", Progress) ("result", pickled) ("error", AppError) ("cancelled",)
+from the host:  ("begun",) ("ready",) ("progress", Progress) ("result", pickled) ("error", AppError) ("cancelled",)
                 ("log", logger, level, text)
 """
 
@@ -65,6 +65,7 @@ class _Host:
     def _run(self, pickled: bytes) -> None:
         request: Any = None
         answer: tuple[Any, ...]
+        self.send("begun")
         try:
             request = pickle.loads(pickled)  # noqa: S301 - from our own window, over an inherited pipe
             result = self.executor.run(request, self._report)

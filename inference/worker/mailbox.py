@@ -91,6 +91,7 @@ class Mailbox:
         with self._changed:
             self._note_work(ticket.priority)
             self._stopping.discard(ticket.id)
+            self._changed.notify_all()
             return self._running.pop(ticket.id, None) is not None
 
     def cancel(self, ticket: Ticket) -> bool:
@@ -149,6 +150,8 @@ class Mailbox:
     def _quiet_left(self, ticket: Ticket, now: float) -> float:
         if ticket.priority < Priority.PREFETCH:
             return 0.0
+        if any(t.priority < Priority.PREFETCH for t in self._running.values()):
+            return self._quiet_s  # asked again when it ends
         return self._last_work + self._quiet_s - now
 
     def _note_work(self, priority: Priority) -> None:

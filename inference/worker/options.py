@@ -42,7 +42,7 @@ def model_pool(options: WorkerOptions) -> Any:
         from inference.pictures import set_max_pixels
 
         set_max_pixels(options.max_pixels)
-    given = {
+    given: dict[str, Any] = {
         "models_dir": options.models_dir,
         "force_device": options.force_device,
         "cache_bytes": options.cache_bytes,

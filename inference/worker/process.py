@@ -72,7 +72,7 @@ class WorkerProcess:
         self._idle.clear()
         self._depth += 1
         try:
-            answer = self._ask(self._linked(), pickled, report)
+            answer = self._ask(pickled, report)
         finally:
             self._depth -= 1
             if not self._depth:
@@ -94,16 +94,32 @@ class WorkerProcess:
                 self._link.end()
                 self._link = None
 
-    def _ask(self, link: _Link, pickled: bytes, report: Report) -> bytes | AppError | Cancelled:
+    def _ask(self, pickled: bytes, report: Report) -> bytes | AppError | Cancelled:
+        link = self._linked()
+        if not self._begin(link, pickled):
+            self._drop(link)  # it died since its last job, which is no fault of this one
+            link = self._linked()
+            if not self._begin(link, pickled):
+                return self._died(link)
         try:
-            link.connection.send(("run", pickled))
             return self._answer(link, report)
         except (EOFError, OSError):
             return self._died(link)
         except BaseException:
             # The two sides no longer agree on whose turn it is.
+            link.kill()
             self._drop(link)
             raise
+
+    def _begin(self, link: _Link, pickled: bytes) -> bool:
+        """Sends the request and waits until its job begins; False when the process is gone."""
+        try:
+            link.connection.send(("run", pickled))
+            while (message := link.connection.recv())[0] != "begun":
+                self._note(*message)
+        except (EOFError, OSError):
+            return False
+        return True
 
     def _answer(self, link: _Link, report: Report) -> bytes | AppError | Cancelled:
         while True:
@@ -116,12 +132,15 @@ class WorkerProcess:
                     return answer
                 case "cancelled":
                     return Cancelled()
-                case "ready":
-                    if self._on_ready:
-                        self._on_ready()
-                case "log":
-                    name, level, text = rest
-                    logging.getLogger(name).log(level, "%s", text)
+                case _:
+                    self._note(kind, *rest)
+
+    def _note(self, kind: str, *rest: Any) -> None:
+        if kind == "ready" and self._on_ready:
+            self._on_ready()
+        elif kind == "log":
+            name, level, text = rest
+            logging.getLogger(name).log(level, "%s", text)
 
     def _reply(self, link: _Link, progress: Progress, report: Report) -> None:
         try:
@@ -199,5 +218,6 @@ class _Link:
             self.process.join()
             self._status = int(self.process.exitcode or 0)
             self.connection.close()
-            self.process.close()
+            if self.process.exitcode is not None:
+                self.process.close()
         return self._status

@@ -7,12 +7,10 @@ not QThreads: they only wait on pipes and locks, and a QThread that is destroyed
 from __future__ import annotations
 
 import itertools
-import threading
 import time
-from collections import deque
 from typing import Any
 
-from PySide6.QtCore import QCoreApplication, QObject, Qt, Signal, Slot
+from PySide6.QtCore import QCoreApplication, QObject, Qt, QTimer, Signal, Slot
 
 from inference.protocol import Priority, Ticket, lane_of
 from inference.worker.child import ChildExecutor
@@ -20,6 +18,7 @@ from inference.worker.lane import Event, Executor, Kind, Lane
 from inference.worker.local import LazyModels, LocalExecutor
 from inference.worker.mailbox import QUIET_S
 from inference.worker.options import ModelsFactory, WorkerOptions, model_pool
+from inference.worker.outbox import Outbox
 from inference.worker.process import WorkerProcess
 
 _SLICE_S = 0.008
@@ -64,24 +63,23 @@ class ThreadRunner(QObject):
         child_command: list[str] | None = None,
     ) -> None:
         super().__init__(parent)
-        self._events: deque[Event | None] = deque()  # None: the models are ready
-        self._waking = threading.Lock()
-        self._awake = False
+        self._outbox = outbox = Outbox(self._woken.emit)
+        self.destroyed.connect(outbox.close)  # with its parent, unclosed
         self._closed = False
         self._was_busy = False
         self._woken.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
         chosen = WorkerOptions() if options is None else options
         ids = itertools.count(1)
         models: Executor = (
-            LocalExecutor.with_pool(chosen, factory, self._on_ready)
+            LocalExecutor.with_pool(chosen, factory, outbox.ready)
             if in_process
-            else WorkerProcess(chosen, factory, self._on_ready)
+            else WorkerProcess(chosen, factory, outbox.ready)
         )
         self._children = ChildExecutor(child_command)
         self._lanes = {
-            "model": Lane("models", models, self._post, ids=ids, gives_way=True, quiet_s=quiet_s),
-            "network": Lane("network", LocalExecutor(LazyModels(_no_models)), self._post, ids=ids, quiet_s=0.0),
-            "child": Lane("children", self._children, self._post, ids=ids, threads=children, quiet_s=0.0),
+            "model": Lane("models", models, outbox.post, ids=ids, gives_way=True, quiet_s=quiet_s),
+            "network": Lane("network", LocalExecutor(LazyModels(_no_models)), outbox.post, ids=ids, quiet_s=0.0),
+            "child": Lane("children", self._children, outbox.post, ids=ids, threads=children, quiet_s=0.0),
         }
         application = QCoreApplication.instance()
         if application is not None:
@@ -92,7 +90,10 @@ class ThreadRunner(QObject):
 
         After `close` the ticket is cancelled at once.
         """
-        return self._lanes[lane_of(request)].submit(request, key=key, priority=priority)
+        ticket = self._lanes[lane_of(request)].submit(request, key=key, priority=priority)
+        if self._closed:
+            QTimer.singleShot(0, self, self._deliver)
+        return ticket
 
     def cancel(self, ticket: Ticket) -> None:
         """Asks a pending or running job to stop. Unknown and finished tickets are ignored."""
@@ -125,62 +126,35 @@ class ThreadRunner(QObject):
         """
         if self._closed:
             return True
+        self._closed = True
         for lane in self._lanes.values():
             lane.begin_close()
         deadline = time.monotonic() + timeout_s
         ended = [lane.finish_close(deadline) for lane in self._lanes.values()]
-        with self._waking:
-            self._closed = True
+        self._outbox.close()
         self._hand_out(float("inf"))
         return all(ended)
 
-    def _on_ready(self) -> None:
-        self._enqueue(None)
-
-    def _post(self, event: Event) -> None:
-        self._enqueue(event)
-
-    def _enqueue(self, event: Event | None) -> None:
-        """From any thread."""
-        self._events.append(event)
-        self._wake()
-
-    def _wake(self) -> None:
-        """Has `_deliver` called by the event loop. Not after `close`: a thread that hung may come back much later."""
-        with self._waking:
-            if not self._awake and not self._closed:
-                self._awake = True
-                self._woken.emit()
-
     @Slot()
     def _deliver(self) -> None:
-        with self._waking:
-            self._awake = False
+        self._outbox.woken()
         self._hand_out(_SLICE_S)
 
     def _hand_out(self, at_most_s: float) -> None:
         end = time.monotonic() + at_most_s
-        while self._events:
-            event = self._events.popleft()
-            if self._events:
-                self._wake()  # a slot may run an event loop of its own (a dialog), or the slice may end
-            if event is None:
-                self.ready.emit()
-            elif event.kind is not Kind.PROGRESSED or event.value.payload is not None or not self._superseded(event):
-                self._emit(event)
+        for event in self._outbox.drain():
+            self._emit(event)
             if time.monotonic() > end:
                 break
-        self._note_busy()
+        busy = self.busy
+        if busy != self._was_busy:
+            self._was_busy = busy
+            self.busy_changed.emit(busy)
 
-    def _superseded(self, event: Event) -> bool:
-        """Whether a newer progress of the same job waits next: a flood of them shall not slow the window."""
-        try:
-            following = self._events[0]
-        except IndexError:
-            return False
-        return following is not None and following.kind is Kind.PROGRESSED and following.ticket == event.ticket
-
-    def _emit(self, event: Event) -> None:
+    def _emit(self, event: Event | None) -> None:
+        if event is None:
+            self.ready.emit()
+            return
         match event.kind:
             case Kind.STARTED:
                 self.started.emit(event.ticket)
@@ -192,12 +166,6 @@ class ThreadRunner(QObject):
                 self.failed.emit(event.ticket, event.value)
             case Kind.CANCELLED:
                 self.cancelled.emit(event.ticket)
-
-    def _note_busy(self) -> None:
-        busy = self.busy
-        if busy != self._was_busy:
-            self._was_busy = busy
-            self.busy_changed.emit(busy)
 
 
 def _no_models() -> Any:
