@@ -64,7 +64,7 @@ class ClassList(QObject):
     """The classes in their order. Edits raise UsageError (bad names, keys, colours) and StorageError."""
 
     changed = Signal()
-    relabelled = Signal(list)  # of Relabelled, after `changed`
+    relabelled = Signal(object)  # of Relabelled, after `changed`
 
     def __init__(
         self, store: ClassStore, classes: Iterable[LabelClass], stack: History, parent: QObject | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -19,10 +20,11 @@ STORE = ".winnow"
 DATABASE = "project.db"
 # SQLite opens no path over 512 bytes; its log and backups need some more than the database itself.
 _LONGEST = 460
-_NETWORK = (
-    "nfs nfs3 nfs4 cifs smb smb2 smb3 smbfs afpfs webdav ncpfs afs ceph glusterfs lustre 9p davfs fuse.sshfs "
-    "fuse.davfs fuse.davfs2 fuse.glusterfs fuse.rclone fuse.s3fs fuse.gvfsd-fuse vboxsf prl_fs"
-).split()
+# File systems of other machines, as Qt names them.
+_NETWORK = re.compile(
+    r"nfs\d?|cifs|smb\d?|smbfs|afpfs|webdav|ncpfs|afs|ceph|9p|glusterfs|lustre|davfs|vboxsf|prl_fs"
+    r"|fuse\.(sshfs|davfs2?|glusterfs|rclone|s3fs|gvfsd-fuse)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ def on_network(folder: Path) -> bool:
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     kind = bytes(QStorageInfo(str(folder)).fileSystemType().data()).decode("ascii", "replace").lower()
-    return kind in _NETWORK or (sys.platform == "win32" and _drive_is_remote(folder))
+    return bool(_NETWORK.fullmatch(kind)) or (sys.platform == "win32" and _drive_is_remote(folder))
 
 
 def lock(store: Path) -> tuple[QLockFile | None, str | None]:
@@ -125,7 +127,7 @@ def _holder(held: QLockFile) -> str:
 
 
 def _obstacle(beside: Path) -> str | None:
-    """Why a project cannot be kept there, or None. Tried out: permissions do not tell (network, root, read-only disks)."""
+    """Why a project cannot be kept there, or None. Tried out: permissions do not tell (network, root, read-only)."""
     if len(os.fsencode(beside / DATABASE)) > _LONGEST:
         return "its path is too long for a database"
     database = beside / DATABASE

@@ -63,7 +63,7 @@ class Project(QObject):
             self.classes = ClassList(self, queries.classes(connection), self.stack, self)
         self.classes.relabelled.connect(self._relabelled)
         if not self.read_only:
-            self._in_background(self._back_up, _ignore)
+            self.in_background(self._back_up, _ignore)
 
     @classmethod
     def open(cls, folder: str | Path, *, read_only: bool = False, parent: QObject | None = None) -> Project:
@@ -192,9 +192,14 @@ class Project(QObject):
     def follow_moves(self, present: Sequence[str], done: Callable[[], object] | None = None) -> None:
         """Looks in the background whether pictures that are gone are among those present under another name."""
         if not self.read_only:
-            self._in_background(lambda: self._find_moves(present), lambda pairs: self._move(pairs, done))
+            self.in_background(lambda: self._find_moves(present), lambda pairs: self._move(pairs, done))
         elif done is not None:
             done()
+
+    def in_background(self, work: Callable[[], T], then: Callable[[T], object]) -> None:
+        """Runs `work` in the project's background thread, then `then` with its result in this object's thread."""
+        if not self._closed:
+            self._background.submit(work).add_done_callback(functools.partial(self._bring_home, then))
 
     def close(self) -> None:
         """Finishes what is under way, makes a backup and lets the folder go. Twice is harmless."""
@@ -219,7 +224,7 @@ class Project(QObject):
         image_id = change.record.image_id
         unknown = self._writable().write(lambda connection: changes.write_document(connection, change))
         if unknown:
-            self._in_background(lambda: self._remember_content(image_id), _ignore)
+            self.in_background(lambda: self._remember_content(image_id), _ignore)
 
     def known_class(self, class_id: int | None) -> int | None:
         return self.classes.known(class_id)
@@ -312,11 +317,6 @@ class Project(QObject):
 
     def _edited(self, image_id: str) -> None:
         self.images_changed.emit([image_id])
-
-    def _in_background(self, work: Callable[[], T], then: Callable[[T], object]) -> None:
-        """Runs `work` in the project's background thread, then `then` with its result in this object's thread."""
-        if not self._closed:
-            self._background.submit(work).add_done_callback(functools.partial(self._bring_home, then))
 
     def _bring_home(self, then: Callable[[T], object], future: Future[T]) -> None:
         if future.cancelled():

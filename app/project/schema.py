@@ -55,7 +55,7 @@ MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {}
 
 
 def prepare(connection: sqlite3.Connection, path: Path) -> None:
-    """Creates the tables in an empty file or migrates an older one, in one transaction. Refuses newer and foreign ones."""
+    """Creates the tables in an empty file or migrates an older one, in one transaction. Refuses newer, foreign ones."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         found = check(connection, path)

@@ -1,0 +1,121 @@
+"""The thread that finds a folder's pictures and follows what changes in it."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+
+from app.library.scan import Scan
+from app.library.watch import Watch
+
+log = logging.getLogger(__name__)
+
+FIRST_BATCH, BATCH = 256, 1500  # few at first, to be on the screen at once
+QUIET_S, PATIENCE_S = 0.25, 1.0  # changes are looked at when they pause, at the latest after this time
+POLL_S = 10.0  # where the system cannot watch
+
+
+class Follower(QObject):
+    """Scans a folder and then follows it, in a thread of its own. Signals arrive in the receiver's thread.
+
+    Signals:
+        found(list of Entry): pictures in order, batch by batch, while scanning.
+        scanned(list of image ids, list of AppError): everything was found; the errors name unreadable subfolders.
+        changed(Difference): pictures came or went afterwards.
+        rewritten(list of image ids): the content of these files changed.
+    """
+
+    found = Signal(object)
+    scanned = Signal(object, object)
+    changed = Signal(object)
+    rewritten = Signal(object)
+
+    def __init__(self, folder: Path, *, watch: bool = True, poll_s: float = POLL_S, parent: QObject | None = None):
+        super().__init__(parent)
+        self._folder, self._watch, self._poll_s = folder, watch, poll_s
+        self._notices: queue.SimpleQueue[tuple[str, str | None] | None] = queue.SimpleQueue()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"library {folder}", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def look(self) -> None:
+        """Asks for a look at the whole tree now."""
+        self._notices.put(("*", None))
+
+    def close(self) -> None:
+        """Ends the thread. Twice is harmless."""
+        self._stop.set()
+        self._notices.put(None)
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        scan = Scan(self._folder)
+        watch = self._begin_watch() if self._watch else None  # before the scan, or changes in between are missed
+        try:
+            self._scan(scan)
+            while not self._stop.is_set():
+                self._follow(scan, polling=self._watch and watch is None)
+        finally:
+            if watch is not None:
+                watch.close()
+
+    def _begin_watch(self) -> Watch | None:
+        try:
+            return Watch(self._folder, lambda folder, image_id: self._notices.put((folder, image_id)))
+        except OSError as error:
+            log.info("%s cannot be watched (%s); it is looked through every %g s", self._folder, error, self._poll_s)
+            return None
+
+    def _scan(self, scan: Scan) -> None:
+        size = FIRST_BATCH
+        for entries in scan.walk():
+            for start in range(0, len(entries), BATCH):
+                if self._stop.is_set():
+                    return
+                chunk = entries[start : start + BATCH]
+                self.found.emit(chunk[:size])
+                if chunk[size:]:
+                    self.found.emit(chunk[size:])
+                size = BATCH
+                time.sleep(0.001)  # lets the window take the interpreter
+        self.scanned.emit(scan.image_ids(), list(scan.problems))
+
+    def _follow(self, scan: Scan, *, polling: bool) -> None:
+        folders, rewritten = self._collect(polling)
+        if self._stop.is_set():
+            return
+        if "*" in folders:
+            folders = scan.stale()
+        difference = scan.again(folders) if folders else None
+        if difference is not None and (difference.added or difference.removed or difference.problems):
+            self.changed.emit(difference)
+        new = {entry.image_id for entry in difference.added} if difference is not None else set()
+        if rewritten - new:
+            self.rewritten.emit(sorted(rewritten - new))
+
+    def _collect(self, polling: bool) -> tuple[set[str], set[str]]:
+        """Waits for changes until they pause: (folders to look at, pictures that were rewritten)."""
+        folders: set[str] = set()
+        rewritten: set[str] = set()
+        timeout = self._poll_s if polling else None
+        deadline = None
+        while True:
+            try:
+                notice = self._notices.get(timeout=timeout)
+            except queue.Empty:
+                return folders or {"*"}, rewritten
+            if notice is None:
+                return folders, rewritten
+            folders.add(notice[0])
+            rewritten |= {notice[1]} if notice[1] is not None else set()
+            now = time.monotonic()
+            deadline = deadline or now + PATIENCE_S
+            timeout = max(0.0, min(QUIET_S, deadline - now))

@@ -1,0 +1,331 @@
+"""`ImageModel`: the pictures of a project as a list for views, in natural order, filtered, alive."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable
+from operator import attrgetter
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
+
+from app.instance import ImageState, ImageSummary
+from app.library.filter import Filter
+from app.library.follower import Follower
+from app.library.order import image_key
+from app.library.roles import Role, read_role
+from app.library.scan import Difference, Entry
+from app.library.thumbnails import ThumbnailService
+from app.project import Project
+from inference.errors import AppError
+
+Index = QModelIndex | QPersistentModelIndex
+_KEY = attrgetter("key")
+_MANY = 300  # more changes at once than this are shown by one reset
+
+
+class ImageModel(QAbstractListModel):
+    """Begins to scan the project's folder at once and follows what changes in it.
+
+    Signals:
+        scanning(how many so far), scan_finished(): the first look. `problems` then lists unreadable folders.
+        filter_changed(): `set_filter` showed another choice.
+        pictures_changed(): pictures came or went, in the whole folder.
+    """
+
+    scanning = Signal(int)
+    scan_finished = Signal()
+    filter_changed = Signal()
+    pictures_changed = Signal()
+
+    IdRole, PathRole, NameRole, StateRole, CountRole = Role.ID, Role.PATH, Role.NAME, Role.STATE, Role.COUNT
+    FlaggedRole, ClassesRole, NoteRole, ProblemRole, MissingRole = (
+        Role.FLAGGED,
+        Role.CLASSES,
+        Role.NOTE,
+        Role.PROBLEM,
+        Role.MISSING,
+    )
+    ThumbnailRole = Qt.ItemDataRole.DecorationRole
+
+    def __init__(
+        self,
+        project: Project,
+        thumbnails: ThumbnailService | None = None,
+        *,
+        watch: bool = True,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._project, self._thumbnails = project, thumbnails
+        self._all: list[Entry] = []
+        self._shown: list[Entry] = []
+        self._per_folder: Counter[str] = Counter()
+        self._missing: set[str] = set()
+        self._summaries: dict[str, ImageSummary] = {}
+        self._filter = Filter()
+        self._scanning = True
+        self.problems: list[AppError] = []
+        project.images_changed.connect(self._annotated)
+        if thumbnails is not None:
+            thumbnails.ready.connect(self._thumbnail_ready)
+        self._follower = Follower(project.folder, watch=watch, parent=self)
+        self._follower.found.connect(self._found)
+        self._follower.scanned.connect(self._scanned)
+        self._follower.changed.connect(self._changed_on_disk)
+        self._follower.rewritten.connect(self._rewritten)
+        self._load_summaries()
+        self._follower.start()
+
+    def close(self) -> None:
+        """Stops following the folder. Twice is harmless."""
+        self._follower.close()
+
+    def refresh(self) -> None:
+        """Looks for changes on disk now."""
+        self._follower.look()
+
+    # Asking -----------------------------------------------------------------------------------------------------
+
+    @property
+    def is_scanning(self) -> bool:
+        return self._scanning
+
+    @property
+    def total(self) -> int:
+        """How many pictures there are, shown or not."""
+        return len(self._all)
+
+    def image_ids(self) -> list[str]:
+        """All pictures in order, shown or not."""
+        return [entry.image_id for entry in self._all]
+
+    def shown_ids(self) -> list[str]:
+        """The pictures that the filter shows, in order."""
+        return [entry.image_id for entry in self._shown]
+
+    def folder_counts(self) -> dict[str, int]:
+        """How many pictures lie directly in each folder that has any; "" is the open folder."""
+        return dict(+self._per_folder)
+
+    def row_of(self, image_id: str) -> int:
+        """The row of a picture, -1 when it is not shown."""
+        row = bisect_left(self._shown, image_key(image_id), key=_KEY)
+        return row if row < len(self._shown) and self._shown[row].image_id == image_id else -1
+
+    def image_id(self, row: int) -> str:
+        """IndexError for a row that is not there."""
+        if row < 0:
+            raise IndexError(row)
+        return self._shown[row].image_id
+
+    def next_of(self, image_id: str | None, step: int = 1) -> str | None:
+        """The shown picture `step` places on (back when negative), stopping at the ends; None when nothing is shown.
+
+        A picture that the filter hides counts by where it would stand.
+        """
+        if not self._shown:
+            return None
+        if image_id is None:
+            return self._shown[0 if step > 0 else -1].image_id
+        place = bisect_left(self._shown, image_key(image_id), key=_KEY)
+        hidden = place == len(self._shown) or self._shown[place].image_id != image_id
+        target = place + step - (1 if hidden and step > 0 else 0)
+        return self._shown[max(0, min(target, len(self._shown) - 1))].image_id
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:
+        return 0 if parent.isValid() else len(self._shown)
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if not index.isValid() or index.row() >= len(self._shown):
+            return None
+        image_id = self._shown[index.row()].image_id
+        if role == Qt.ItemDataRole.DecorationRole:
+            return None if self._thumbnails is None else self._thumbnails.get(image_id)
+        return read_role(self, image_id, role)
+
+    def roleNames(self) -> dict[int, Any]:
+        return {**super().roleNames(), **{int(role): role.name.lower().encode() for role in Role}}
+
+    def summary(self, image_id: str) -> ImageSummary:
+        """What is known of a picture's annotations."""
+        return self._summaries.get(image_id) or ImageSummary(image_id)
+
+    def is_missing(self, image_id: str) -> bool:
+        return image_id in self._missing
+
+    def path(self, image_id: str) -> Path:
+        return self._project.path_of(image_id)
+
+    def problem(self, image_id: str) -> AppError | None:
+        return None if self._thumbnails is None else self._thumbnails.problem(image_id)
+
+    # Filtering --------------------------------------------------------------------------------------------------
+
+    @property
+    def filter(self) -> Filter:
+        return self._filter
+
+    def set_filter(
+        self,
+        name_text: str = "",
+        state: ImageState | None = None,
+        subfolder: str | None = None,
+        class_id: int | None = None,
+    ) -> None:
+        """Shows what fits all of: a part of the path, a state, a subfolder with those below it, an instance's class."""
+        wanted = Filter(name_text.strip().casefold(), state, subfolder or None, class_id)
+        if wanted != self._filter:
+            self._filter = wanted
+            self._reset()
+            self.filter_changed.emit()
+
+    def _kept(self, entries: Iterable[Entry]) -> list[Entry]:
+        if self._filter == Filter():
+            return list(entries)
+        keeps, summaries = self._filter.keeps, self._summaries
+        return [entry for entry in entries if keeps(entry.image_id, summaries.get(entry.image_id))]
+
+    def _reset(self) -> None:
+        self.beginResetModel()
+        self._shown = self._kept(self._all)
+        self.endResetModel()
+
+    # What happens -----------------------------------------------------------------------------------------------
+
+    def _found(self, entries: list[Entry]) -> None:
+        """The scan comes in order, so its pictures go to the end."""
+        self._all += entries
+        self._per_folder.update(_folder(entry.image_id) for entry in entries)
+        shown = self._kept(entries)
+        if shown:
+            self.beginInsertRows(QModelIndex(), len(self._shown), len(self._shown) + len(shown) - 1)
+            self._shown += shown
+            self.endInsertRows()
+        self.scanning.emit(len(self._all))
+
+    def _scanned(self, image_ids: list[str], problems: list[AppError]) -> None:
+        self._scanning = False
+        self.problems = problems
+        self._project.follow_moves(image_ids, self._load_summaries)
+        self.scan_finished.emit()
+        self.pictures_changed.emit()
+
+    def _changed_on_disk(self, difference: Difference) -> None:
+        self.problems += difference.problems
+        came = {entry.image_id for entry in difference.added}
+        self._missing -= came
+        gone = [i for i in difference.removed if i not in came]
+        lost = {i for i in gone if self._is_annotated(i)}
+        if self._thumbnails is not None:
+            self._thumbnails.forget([*gone, *came])
+        self._missing |= lost
+        self._take(difference.added, [i for i in gone if i not in lost])
+        self._tell(lost)
+        if self._missing:
+            self._project.follow_moves([e.image_id for e in self._all if e.image_id not in self._missing])
+        self.pictures_changed.emit()
+
+    def _rewritten(self, image_ids: list[str]) -> None:
+        if self._thumbnails is not None:
+            self._thumbnails.forget(image_ids)
+        self._tell(image_ids)
+
+    def _thumbnail_ready(self, image_id: str) -> None:
+        self._tell([image_id])
+
+    def _annotated(self, image_ids: list[str]) -> None:
+        """Instances or states changed: so may what the filter keeps."""
+        if len(image_ids) > _MANY:
+            self._load_summaries()
+            return
+        news = self._project.summary(image_ids)
+        for image_id in image_ids:
+            self._summaries.pop(image_id, None)
+        self._summaries |= news
+        for image_id in image_ids:
+            self._judge(image_id)
+        self._tell(image_ids)
+
+    def _load_summaries(self) -> None:
+        self._project.in_background(self._project.summary, self._summaries_loaded)
+
+    def _summaries_loaded(self, summaries: dict[str, ImageSummary]) -> None:
+        self._summaries = summaries
+        if not self._scanning:
+            lost = [i for i in summaries if self._place(i) < 0 and self._is_annotated(i)]
+            stale = [i for i in self._missing if not self._is_annotated(i)]  # found again under another name
+            self._missing = self._missing.difference(stale).union(lost)
+            self._take([Entry(image_key(i), i) for i in lost], stale)
+        if self._filter.state is not None or self._filter.class_id is not None:
+            self._reset()
+        elif self._shown:
+            self.dataChanged.emit(self.index(0), self.index(len(self._shown) - 1))
+
+    def _is_annotated(self, image_id: str) -> bool:
+        summary = self._summaries.get(image_id)
+        return summary is not None and bool(summary.count or summary.note or summary.state is not ImageState.TODO)
+
+    # Rows -------------------------------------------------------------------------------------------------------
+
+    def _take(self, added: Iterable[Entry], removed: Iterable[str]) -> None:
+        """Puts pictures into the list and takes others out of it."""
+        gone = {i for i in removed if self._place(i) >= 0}
+        new = [entry for entry in added if self._place(entry.image_id) < 0]
+        if gone:
+            self._all = [entry for entry in self._all if entry.image_id not in gone]
+        if new:
+            self._all = sorted([*self._all, *new], key=_KEY)
+        self._per_folder.update(_folder(entry.image_id) for entry in new)
+        self._per_folder.subtract(map(_folder, gone))
+        if len(gone) + len(new) > _MANY:
+            self._reset()
+            return
+        for image_id in gone:
+            self._hide(image_id)
+        for entry in self._kept(new):
+            self._show(entry)
+
+    def _place(self, image_id: str) -> int:
+        """Where a picture is among all, -1 when it is not there."""
+        place = bisect_left(self._all, image_key(image_id), key=_KEY)
+        return place if place < len(self._all) and self._all[place].image_id == image_id else -1
+
+    def _judge(self, image_id: str) -> None:
+        """Shows or hides one picture after it changed."""
+        if self._filter.state is None and self._filter.class_id is None:
+            return
+        place = self._place(image_id)
+        if place >= 0:
+            if self._kept([self._all[place]]):
+                self._show(self._all[place])
+            else:
+                self._hide(image_id)
+
+    def _show(self, entry: Entry) -> None:
+        row = bisect_left(self._shown, entry.key, key=_KEY)
+        if row < len(self._shown) and self._shown[row].image_id == entry.image_id:
+            return
+        self.beginInsertRows(QModelIndex(), row, row)
+        self._shown.insert(row, entry)
+        self.endInsertRows()
+
+    def _hide(self, image_id: str) -> None:
+        row = self.row_of(image_id)
+        if row >= 0:
+            self.beginRemoveRows(QModelIndex(), row, row)
+            del self._shown[row]
+            self.endRemoveRows()
+
+    def _tell(self, image_ids: Iterable[str]) -> None:
+        for image_id in image_ids:
+            row = self.row_of(image_id)
+            if row >= 0:
+                index = self.index(row)
+                self.dataChanged.emit(index, index)
+
+
+def _folder(image_id: str) -> str:
+    return image_id.rpartition("/")[0]
