@@ -19,6 +19,7 @@ from PIL import Image, ImageDraw, ImageFont
 from app import overlays
 from inference import paths
 from inference.masks import Mask
+from inference.prompts import Box, Point, Prompts
 
 Rgb = npt.NDArray[np.uint8]
 
@@ -29,10 +30,12 @@ _LARGE, _SMALL = (420, 316), (204, 152)
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One mask of a photograph: how it was asked for, overlay (H, W, 3), mask, the model's score 0..1, its files."""
+    """One mask of a photograph: how it was asked for, painted over it without prompts, score 0..1, and its files."""
 
     name: str
-    overlay: Rgb
+    painted: Rgb
+    prompts: Prompts
+    colour: str
     mask: Mask
     score: float
     files: dict[str, Path]
@@ -40,11 +43,15 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A photograph on the sheet: title, pixels (H, W, 3), credit line, file, and masks (the first is shown large)."""
+    """A photograph on the sheet: title, pixels (H, W, 3), credit, file, and masks (the first is shown large).
+
+    `credit` stands at the foot of the sheet; `source` is the address it links to.
+    """
 
     title: str
     rgb: Rgb
     credit: str
+    source: str
     file: Path
     views: tuple[View, ...]
 
@@ -55,7 +62,7 @@ def png(cards: Sequence[Card], title: str, subtitle: str) -> bytes:
     height = _PAD * 2 + _LARGE[1] + 44
     columns = min(_COLUMNS, max(len(cards), 1))
     rows = -(-len(cards) // columns)
-    page = Image.new("RGB", (columns * width + (columns + 1) * _GAP, rows * (height + _GAP) + 132), GROUND)
+    page = Image.new("RGB", (columns * width + (columns + 1) * _GAP, rows * (height + _GAP) + 132 + 56), GROUND)
     pen = ImageDraw.Draw(page)
     pen.text((_GAP + 2, 28), title, fill=INK, font=_font(40))
     pen.text((_GAP + 4, 82), subtitle, fill=FAINT, font=_font(20))
@@ -63,6 +70,8 @@ def png(cards: Sequence[Card], title: str, subtitle: str) -> bytes:
         x = _GAP + (index % columns) * (width + _GAP)
         y = 132 + (index // columns) * (height + _GAP)
         _draw_card(page, pen, card, x, y, width, height)
+    thanks = "Photographs: " + "  ·  ".join(card.credit for card in cards)
+    _small_print(page, pen, thanks)
     buffer = io.BytesIO()
     page.save(buffer, "PNG", optimize=True)
     return buffer.getvalue()
@@ -82,9 +91,9 @@ def _draw_card(
     left, top = x + _PAD, y + _PAD
     right = left + _LARGE[0] + 12
     first, *others = card.views
-    _paste(page, _on_blur(first.overlay, card.rgb, _LARGE), left, top)
+    _paste(page, _on_blur(first, card.rgb, _LARGE), left, top)
     if others:
-        _paste(page, _on_blur(others[0].overlay, card.rgb, _SMALL), right, top)
+        _paste(page, _on_blur(others[0], card.rgb, _SMALL), right, top)
     _paste(page, _cutout_tile(card.rgb, first.mask, _SMALL), right, top + _LARGE[1] - _SMALL[1])
     line = top + _LARGE[1] + 14
     pen.text((left + 2, line), card.title, fill=INK, font=_font(22))
@@ -92,17 +101,31 @@ def _draw_card(
     pen.text((x + width - _PAD - 2, line + 3), scores, fill=FAINT, font=_font(17), anchor="ra")
 
 
-def _on_blur(overlay: Rgb, rgb: Rgb, size: tuple[int, int]) -> Image.Image:
-    """The whole overlay in a tile, its margins filled with the picture itself, blurred and darkened."""
+def _on_blur(view: View, rgb: Rgb, size: tuple[int, int]) -> Image.Image:
+    """The whole overlay in a tile, its margins filled with the picture itself, blurred and darkened.
+
+    The prompts are drawn at the tile's own scale, so that they can be seen on small tiles.
+    """
     width, height = size
     scale = max(width / rgb.shape[1], height / rgb.shape[0])
     cover = cv2.resize(rgb, (max(width, round(rgb.shape[1] * scale)), max(height, round(rgb.shape[0] * scale))))
     y, x = (cover.shape[0] - height) // 2, (cover.shape[1] - width) // 2
     ground = cv2.GaussianBlur(cover[y : y + height, x : x + width], (0, 0), width / 24)
     tile = Image.fromarray(np.round(ground * 0.38).astype(np.uint8))
-    fitted = _fitted(Image.fromarray(overlay), size)
+    fitted = _with_prompts(_fitted(Image.fromarray(view.painted), size), view, rgb.shape[1])
     tile.paste(fitted, ((width - fitted.width) // 2, (height - fitted.height) // 2))
     return tile
+
+
+def _with_prompts(picture: Image.Image, view: View, width: int) -> Image.Image:
+    pixels, scale = np.array(picture), picture.width / width
+    box = view.prompts.box
+    if box is not None:
+        scaled = Box(box.x0 * scale, box.y0 * scale, box.x1 * scale, box.y1 * scale)
+        overlays.draw_box(pixels, scaled.clipped(picture.width, picture.height), view.colour, 2)
+    for point in view.prompts.points:
+        overlays.draw_point(pixels, Point(point.x * scale, point.y * scale, point.positive), 2)
+    return Image.fromarray(pixels)
 
 
 def _cutout_tile(rgb: Rgb, mask: Mask, size: tuple[int, int]) -> Image.Image:
@@ -143,13 +166,26 @@ def _figure(card: Card, folder: Path) -> str:
     )
     cut = card.views[0].files["cutout"]
     masks = " · ".join(f'<a href="{link(v.files["mask"])}">mask ({html.escape(v.name)})</a>' for v in card.views)
+    thanks = f'<a href="{html.escape(card.source)}">{html.escape(card.credit)}</a>'
     return (
         f'<article><h2>{html.escape(card.title)}</h2><div class="row">{shots}'
         f'<a class="shot board" href="{link(cut)}"><img loading="lazy" src="{link(cut)}" '
         f'alt="{html.escape(card.title)}, cut out"><span class="tag">cut-out</span></a></div>'
         f'<p><a href="{link(card.file)}">photograph</a> · {masks} · <a href="{link(cut)}">cut-out</a></p>'
-        f"<p class=credit>{html.escape(card.credit)}</p></article>"
+        f'<p class="credit">Photograph: {thanks}</p></article>'
     )
+
+
+def _small_print(page: Image.Image, pen: ImageDraw.ImageDraw, text: str) -> None:
+    """The credits at the foot, in as many lines as they need (two have room)."""
+    lines, line, font = [], "", _font(15)
+    for word in text.split(" "):
+        if line and pen.textlength(f"{line} {word}", font=font) > page.width - 2 * _GAP:
+            lines.append(line)
+            line = ""
+        line = f"{line} {word}" if line else word
+    for index, words in enumerate([*lines, line]):
+        pen.text((_GAP + 4, page.height - 62 + 22 * index), words, fill=FAINT, font=font)
 
 
 @lru_cache(maxsize=8)

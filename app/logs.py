@@ -34,10 +34,8 @@ def set_up(*, verbose: bool = False) -> Path | None:
 
     Calling it again replaces the handlers that it made before. The file holds 2 MB and three older ones.
     """
+    shut_down()
     root = logging.getLogger()
-    for handler in [h for h in root.handlers if getattr(h, "winnow", False)]:
-        root.removeHandler(handler)
-        handler.close()
     root.setLevel(logging.DEBUG if verbose else logging.INFO)
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.INFO if verbose else logging.WARNING)
@@ -52,6 +50,14 @@ def set_up(*, verbose: bool = False) -> Path | None:
         _add(root, logging.StreamHandler(), logging.DEBUG if verbose else logging.ERROR)
     logging.captureWarnings(True)
     return path
+
+
+def shut_down() -> None:
+    """Closes what `set_up` opened."""
+    root = logging.getLogger()
+    for handler in [h for h in root.handlers if getattr(h, "winnow", False)]:
+        root.removeHandler(handler)
+        handler.close()
 
 
 def _add(root: logging.Logger, handler: logging.Handler, level: int = logging.DEBUG) -> None:

@@ -14,6 +14,7 @@ from inference.errors import ModelError, UnknownModelError
 from inference.weights import checks, manifest
 
 STARTER = "starter"
+_REINSTALL = "It ships with Winnow: install or check out Winnow again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ def weights_path(model: str | Path, models_dir: str | Path | None = None) -> Pat
         )
     record = None if spec.builtin or file.parent.name != spec.id else manifest.read(file.parent)
     if record is None:
-        checks.check_container(file)
+        checks.check_container(file, _REINSTALL if spec.builtin else "Check the path, or fetch the file again.")
     else:
         checks.check_hash(file, record.sha256, record.size, _again(spec))
     return file

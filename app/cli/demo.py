@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from app.contact_sheet import Card
+    from app.contact_sheet import Card, View
     from app.samples import Sample
     from app.subjects.outputs import OutputFolder, Subject
     from app.subjects.run import Report
@@ -85,19 +85,33 @@ def _write_sheet(folder: OutputFolder, shots: list[Sample], results: list[Result
 
 def _card(folder: OutputFolder, shot: Sample, results: list[Result]) -> Card | None:
     """The photograph with its masks, the box's first; None when neither could be made."""
-    from app.contact_sheet import Card, View
+    from app.contact_sheet import Card
     from inference.pictures import read_rgb
 
     mine = sorted((r for r in results if r[0].path == shot.file), key=lambda r: r[0].variant != "box")
     if not mine:
         return None
     rgb: Rgb = read_rgb(shot.file)
-    views = tuple(
-        View(s.variant, folder.overlay(s, rgb), s.mask, s.score, {kind: Path(p) for kind, p in files.items()})
-        for s, files in mine
-    )
+    views = tuple(_view(subject, rgb, files) for subject, files in mine)
     photo = folder.save(f"photos/{shot.file.name}", shot.file.read_bytes())
-    return Card(shot.title, rgb, f"Photograph: {shot.author}, {shot.licence}, {shot.source}", photo, views)
+    return Card(shot.title, rgb, f"{shot.title}: {shot.author}, {shot.licence}", shot.source, photo, views)
+
+
+def _view(subject: Subject, rgb: Rgb, files: dict[str, str]) -> View:
+    from app import overlays
+    from app.contact_sheet import View
+    from app.subjects.outputs import standing_out
+
+    colour = standing_out(rgb, subject.mask)
+    return View(
+        name=subject.variant,
+        painted=overlays.overlay(rgb, [subject.mask], [colour], opacity=0.4),
+        prompts=subject.prompts,
+        colour=colour,
+        mask=subject.mask,
+        score=subject.score,
+        files={kind: Path(path) for kind, path in files.items()},
+    )
 
 
 def _subtitle(model: str, models_dir: Path | None, report: Report, count: int) -> str:

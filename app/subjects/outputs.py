@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
@@ -27,6 +28,7 @@ from inference.masks import Mask
 from inference.prompts import Prompts
 
 Rgb = npt.NDArray[np.uint8]
+VIVID = ("#22d3ee", "#ff4fa3", "#a3e635", "#ff9f1c", "#7c5cff")
 CATEGORY = {"id": 1, "name": "subject", "supercategory": ""}
 
 
@@ -62,7 +64,6 @@ class OutputFolder:
 
     folder: Path
     inputs: Iterable[Path] = ()
-    colour: str = "#22c55e"
     _names: dict[Path, str] = field(default_factory=dict)
     _images: dict[Path, dict[str, Any]] = field(default_factory=dict)
     _annotations: list[dict[str, Any]] = field(default_factory=list)
@@ -86,8 +87,9 @@ class OutputFolder:
 
     def overlay(self, subject: Subject, rgb: Rgb) -> Rgb:
         """The mask, its outline and its prompts over the picture."""
+        colour = standing_out(rgb, subject.mask)
         return overlays.overlay(
-            rgb, [subject.mask], [self.colour], boxes=[subject.prompts.box], points=subject.prompts.points
+            rgb, [subject.mask], [colour], boxes=[subject.prompts.box], points=subject.prompts.points, opacity=0.4
         )
 
     def finish(self) -> Path:
@@ -150,6 +152,19 @@ class OutputFolder:
                 "attributes": {"prompts": subject.prompts.to_json(), "variant": subject.variant},
             }
         )
+
+
+def standing_out(rgb: Rgb, mask: Mask) -> str:
+    """The vivid colour that is farthest from the subject's and from its surroundings' mean (CIELAB), "#rrggbb"."""
+    pixels = mask.array()
+    means = [rgb[part].mean(axis=0) for part in (pixels, ~pixels) if part.any()]
+
+    def distance(colour: str) -> float:
+        both = np.array([[*means, overlays.rgb_of(colour)]], np.float32) / 255
+        *others, own = cv2.cvtColor(both, cv2.COLOR_RGB2LAB)[0]
+        return min((float(np.linalg.norm(own - other)) for other in others), default=0.0)
+
+    return max(VIVID, key=distance)
 
 
 @contextmanager

@@ -50,13 +50,12 @@ def check_hash(path: Path, sha256: str, size: int, remedy: str) -> None:
         raise ModelError("The file's SHA-256 is not the recorded one: it was changed or damaged.", path, remedy)
 
 
-def check_container(path: Path) -> None:
+def check_container(path: Path, remedy: str = "Fetch or copy the file again.") -> None:
     """Raises ModelError when a weights file is missing, empty, truncated, or no weights file at all.
 
     A safetensors file says in its header how long it has to be; a PyTorch file is a zip, whose directory stands at
     its end. Both betray a cut without reading the tensors.
     """
-    remedy = "Fetch or copy the file again."
     try:
         size = path.stat().st_size
         if path.is_dir():
@@ -82,7 +81,7 @@ def check_container(path: Path) -> None:
                 "Fetch it again, or save it anew with a present torch or as safetensors.",
             )
     except OSError as error:
-        raise unreadable(path, error) from error
+        raise unreadable(path, error, remedy) from error
 
 
 def safetensors_size(path: Path) -> int:

@@ -25,8 +25,7 @@ def verify(spec: ModelSpec, models_dir: str | Path | None = None, progress: Told
     """
     file = catalogue.installed(spec, models_dir)
     if file is None:
-        catalogue.weights_path(spec.id, models_dir)  # raises, naming the remedy
-        raise ModelError("The weights file is not there.", spec.path, "Download or import the model again.")
+        file = catalogue.weights_path(spec.id, models_dir)  # raises, naming the remedy
     record = catalogue.record_of(spec, models_dir) if spec.id == file.parent.name else None
     if record is None:
         checks.check_container(file)
@@ -117,11 +116,10 @@ def remove(spec: ModelSpec, models_dir: str | Path | None = None) -> int:
 
 def _recognised(source: Path) -> str:
     """A line about the architecture; raises ModelError when the weights fit none. Loads torch."""
-    from inference.engines import architecture
+    from inference.engines.checkpoint import load_checkpoint
 
-    model, config = architecture.load_checkpoint(source)
-    del model
-    return str(getattr(config, "title", "") or getattr(config, "name", "") or type(config).__name__)
+    _, config = load_checkpoint(source)
+    return f"{config.name}, {config.image_size} px"
 
 
 def _free_id(name: str, models_dir: Path, *, exact: bool) -> str:

@@ -1,4 +1,4 @@
-"""A small Hugging Face hub on 127.0.0.1: model information with LFS records, and files by range. Can cut, lie and stall."""
+"""A small Hugging Face hub on 127.0.0.1: model information with LFS records, and files by range. Can cut and lie."""
 
 from __future__ import annotations
 
