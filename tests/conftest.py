@@ -11,6 +11,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 
+pytest_plugins = ["tests.plugins"]
+
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
 
 
