@@ -78,7 +78,7 @@ def _write_sheet(folder: OutputFolder, shots: list[Sample], results: list[Result
     from app import contact_sheet
 
     cards = [card for shot in shots if (card := _card(folder, shot, results)) is not None]
-    title = "Winnow: subjects, found"
+    title = "Subjects found by Winnow"
     folder.save("index.png", contact_sheet.png(cards, title, subtitle))
     return folder.save("index.html", contact_sheet.page(cards, title, subtitle, folder.folder).encode("utf-8"))
 

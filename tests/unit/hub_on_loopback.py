@@ -25,6 +25,7 @@ class PlayedHub:
         status: answer every file request with this status instead.
         ranges: the Range headers that arrived, "" for none.
         ignores_ranges: answer 200 with everything.
+        stalls_at: send so many bytes of each answer, then nothing more until the client is gone; 0 for never.
         lfs: False plays a file that is no LFS object.
     """
 
@@ -40,6 +41,7 @@ class PlayedHub:
     paths: list[str] = field(default_factory=list)
     ignores_ranges: bool = False
     lfs: bool = True
+    stalls_at: int = 0
     endpoint: str = ""
 
     def __post_init__(self) -> None:
@@ -99,6 +101,11 @@ def serve(hub: PlayedHub) -> Iterator[PlayedHub]:
                 self.wfile.flush()
                 self.close_connection = True
                 self.connection.close()
+                return
+            if hub.stalls_at:
+                self.wfile.write(body[: hub.stalls_at])
+                self.wfile.flush()
+                self.rfile.read(1)  # returns when the client closes
                 return
             self.wfile.write(body)
 
