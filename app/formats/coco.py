@@ -97,6 +97,6 @@ class CocoWriter:
 
 
 FORMAT = Format(
-    "coco", "COCO", "One JSON with exact RLE masks or polygons, boxes and classes; read by most tools.",
+    "coco", "COCO", "One JSON with exact RLE masks or polygons; read by most tools.",
     CocoWriter, (SEGMENTATION, POLYGON_TOLERANCE, LICENCE),
 )  # fmt: skip

@@ -169,6 +169,6 @@ def _image_data(path: Path) -> str:
 
 
 FORMAT = Format(
-    "labelme", "labelme", "One JSON a picture with mask or polygon shapes; also beside the originals.",
+    "labelme", "labelme", "One JSON a picture, masks or polygons; also beside the originals.",
     LabelmeWriter, (SHAPES, POLYGON_TOLERANCE, EMBED), beside=True,
 )  # fmt: skip

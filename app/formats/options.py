@@ -147,9 +147,10 @@ def parse_split(text: str) -> tuple[float, ...]:
     except ValueError:
         raise _bad_split(text) from None
     total = sum(shares)
-    if not shares or not total > 0:
+    if not shares or not 0 < total < float("inf"):
         raise _bad_split(text)
-    scaled = tuple(s / total for s in shares) if total > 1 + 1e-6 else shares
+    # Whole numbers are parts (80,20 or 8/1/1); fractions have to make a whole, or they are a slip of the pen.
+    scaled = tuple(s / total for s in shares) if all(s.is_integer() for s in shares) else shares
     _check_split(scaled)
     return scaled
 

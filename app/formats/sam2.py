@@ -43,6 +43,6 @@ class Sam2Writer:
 
 
 FORMAT = Format(
-    "sam2", "SAM 2 training", "JPEGImages/NAME/00000.jpg and Annotations/NAME/00000.png with lists of names.",
+    "sam2", "SAM 2 training", "A folder a picture, JPEGImages and Annotations, for SAM 2's trainer.",
     Sam2Writer, flat=True,
 )  # fmt: skip

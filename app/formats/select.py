@@ -65,16 +65,22 @@ def digest(source: Source, progress: Callable[[int, int, str], None] | None = No
 def select(digests: Iterable[Digest], classes: Sequence[LabelClass], options: ExportOptions) -> Selection:
     """Applies the options. UsageError for a class that does not exist."""
     digests = list(digests)
-    wanted = _wanted_classes(classes, options)
+    chosen = kept(digests, classes, options)
+    images = tuple(natural(chosen))
     without_class = options.unlabelled and any(None in dict(d.counts) for d in digests)
-    kept: dict[str, int] = {}
+    categories = number(classes, _wanted_classes(classes, options), without_class=without_class)
+    return Selection(images, sum(chosen.values()), assign(images, options.split, options.seed), categories)
+
+
+def kept(digests: Iterable[Digest], classes: Sequence[LabelClass], options: ExportOptions) -> dict[str, int]:
+    """The chosen pictures and how many instances of each are exported, unsorted: quick enough to follow every click."""
+    wanted = _wanted_classes(classes, options)
+    result: dict[str, int] = {}
     for each in digests:
         count = sum(n for c, n in each.counts if (c in wanted if c is not None else options.unlabelled))
         if _takes(each, count, options):
-            kept[each.image_id] = count
-    images = tuple(natural(kept))
-    categories = number(classes, wanted, without_class=without_class)
-    return Selection(images, sum(kept.values()), assign(images, options.split, options.seed), categories)
+            result[each.image_id] = count
+    return result
 
 
 def number(classes: Sequence[LabelClass], wanted: set[int], *, without_class: bool) -> tuple[Category, ...]:
@@ -97,12 +103,20 @@ def assign(images: Sequence[str], shares: Sequence[float], seed: int) -> dict[st
     if not shares:
         return {}
     ranked = sorted(images, key=lambda i: hashlib.blake2b(f"{seed}:{i}".encode(), digest_size=8).digest())
+    result, start = {}, 0
+    for name, count in split_counts(len(ranked), shares).items():
+        result.update(dict.fromkeys(ranked[start : start + count], name))
+        start += count
+    return result
+
+
+def split_counts(count: int, shares: Sequence[float]) -> dict[str, int]:
+    """How many of `count` pictures each split gets; together all of them."""
     result, start, total = {}, 0, 0.0
     for name, share in zip(SPLIT_NAMES, shares, strict=False):
         total += share
-        end = len(ranked) if total > 1 - 1e-9 else round(total * len(ranked))
-        result.update(dict.fromkeys(ranked[start:end], name))
-        start = max(start, end)
+        end = count if total > 1 - 1e-9 else max(start, round(total * count))
+        result[name], start = end - start, end
     return result
 
 

@@ -78,15 +78,16 @@ class MemorySource:
 
 
 class ProjectSource:
-    """An opened project. Instances are read one picture at a time, so a project of any size fits."""
+    """An opened project; may be walked in any thread. Instances are read one picture at a time, so any size fits."""
 
     def __init__(self, project: Project) -> None:
         self._project = project
+        self._classes = tuple(project.classes.all())  # here, in the project's thread
         self.folder: Path | None = project.folder
         self.name = project.folder.name or "Winnow"
 
     def classes(self) -> Sequence[LabelClass]:
-        return tuple(self._project.classes.all())
+        return self._classes
 
     def images(self) -> Iterator[SourceImage]:
         for image_id, state, note, width, height, instances in self._project.annotated():

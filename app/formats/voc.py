@@ -104,6 +104,6 @@ def _text(value: str) -> str:
 
 
 FORMAT = Format(
-    "voc", "Pascal VOC", "SegmentationClass and SegmentationObject maps, XML boxes and ImageSets lists.",
+    "voc", "Pascal VOC", "Class and object maps, XML boxes, lists of names.",
     VocWriter, (BORDER,), flat=True, most_classes=254,
 )  # fmt: skip

@@ -79,7 +79,7 @@ def test_split_is_read(text: str, shares: tuple[float, ...]) -> None:
     assert parse_split(text) == pytest.approx(shares)
 
 
-@pytest.mark.parametrize("text", ["", "x", "0.5", "0.5,0.2", "-1,2", "0,0", "1,1,1,1", "nan,1", "inf,1"])
+@pytest.mark.parametrize("text", ["", "x", "0.5", "0.5,0.2", "-1,2", "0,0", "1,1,1,1", "nan,1", "inf,1", "0.8,0.8"])
 def test_wrong_splits_are_refused(text: str) -> None:
     with pytest.raises(UsageError, match="split"):
         parse_split(text)
