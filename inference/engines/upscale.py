@@ -2,8 +2,8 @@
 
 The plain way (SAM2Transforms.postprocess_masks) blends every pixel of the picture: 12 million for 8,000 that matter.
 Bilinear upscaling is monotonic between two samples, so a column changes sides only between low-resolution rows on
-different sides of the threshold. Only the two pixels around each crossing are computed, and the run lengths of the COCO
-code fall out directly: no full-size array exists at any time.
+different sides of the threshold. Where, a straight line tells (close calls are computed as torch does), and the run
+lengths of the COCO code fall out directly: no full-size array exists at any time.
 
 Bit equality rests on torch's rounding: its kernel blends along x and then along y, with or without a fused
 multiply-add as it was compiled. `_rounding` finds out on this machine which it is; where no rule fits (another
@@ -35,6 +35,7 @@ Int = npt.NDArray[np.int64]
 Blend = Callable[[Float64, Float64, Float64, Float64], Float32]
 
 _SMALL = 65536  # pixels under which the plain way is as fast
+_DOUBT = 3e-4  # rows; float32 places a pixel among a few hundred rows to about 5e-5
 
 
 def mask_of_logits(low_res: Float32, width: int, height: int, threshold: float = 0.0) -> Mask:
@@ -114,19 +115,21 @@ def _by_runs(logits: Float32, width: int, height: int, threshold: np.float32, bl
 def _flips(columns: Float32, column: Int, stretch: Int, rows: _Rows, threshold: np.float32, blend: Blend) -> Int:
     """The first position of each mixed stretch that lies on the side of the row below.
 
-    The crossing of a straight line tells it to within far less than a pixel; the two pixels around are then computed
-    as torch does, and those beyond are certain.
+    The crossing of a straight line tells it. Where the crossing falls so close to a pixel that float32 may see it on
+    the other side (its error is under `_DOUBT` rows), that one pixel is computed as torch does.
     """
-    starts = columns[column, rows.above[stretch]].astype(np.float64)
-    ends = columns[column, rows.below[stretch]].astype(np.float64)
-    crossing = rows.above[stretch] + (starts - threshold) / (starts - ends)
-    near = np.floor((crossing + 0.5) / rows.scale - 0.5).astype(np.int64)
-    flip = near + 2
-    for position in (near + 1, near):
-        y = np.clip(position, rows.low[stretch], rows.high[stretch] - 1)
-        weight = rows.weight[y]
-        value = blend(starts, ends, (np.float32(1) - weight).astype(np.float64), weight.astype(np.float64))
-        flip = np.where((value > threshold) == (ends > threshold), position, flip)
+    above = rows.above[stretch]
+    starts, ends = columns[column, above].astype(np.float64), columns[column, rows.below[stretch]].astype(np.float64)
+    crossing = (above + (starts - threshold) / (starts - ends) + 0.5) / rows.scale - 0.5
+    nearest = np.rint(crossing)
+    flip = np.ceil(crossing).astype(np.int64)
+    doubtful = np.flatnonzero(abs(crossing - nearest) * rows.scale < _DOUBT)
+    pixel = nearest[doubtful].astype(np.int64)
+    y = np.clip(pixel, rows.low[stretch[doubtful]], rows.high[stretch[doubtful]] - 1)
+    weight = rows.weight[y]
+    first_weight = (np.float32(1) - weight).astype(np.float64)
+    value = blend(starts[doubtful], ends[doubtful], first_weight, weight.astype(np.float64))
+    flip[doubtful] = pixel + ((value > threshold) != (ends[doubtful] > threshold))
     return flip
 
 
