@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Iterable
+from functools import partial
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,7 @@ class ImageModel(QAbstractListModel):
         self._per_folder: Counter[str] = Counter()
         self._missing: set[str] = set()
         self._summaries: dict[str, ImageSummary] = {}
+        self._loads, self._edited = 0, set[str]()  # how often all summaries were asked for; edits since the last time
         self._filter = Filter()
         self._scanning = True
         self.problems: list[AppError] = []
@@ -241,19 +243,31 @@ class ImageModel(QAbstractListModel):
         if len(image_ids) > _MANY:
             self._load_summaries()
             return
-        news = self._project.summary(image_ids)
-        for image_id in image_ids:
-            self._summaries.pop(image_id, None)
-        self._summaries |= news
+        self._edited.update(image_ids)
+        self._ask_again(image_ids)
+        found = [i for i in image_ids if i in self._missing and not self._is_annotated(i)]  # under another name
+        self._missing.difference_update(found)
+        self._take([], found)
         for image_id in image_ids:
             self._judge(image_id)
         self._tell(image_ids)
 
-    def _load_summaries(self) -> None:
-        self._project.in_background(self._project.summary, self._summaries_loaded)
+    def _ask_again(self, image_ids: Iterable[str]) -> None:
+        news = self._project.summary(image_ids)
+        for image_id in image_ids:
+            self._summaries.pop(image_id, None)
+        self._summaries |= news
 
-    def _summaries_loaded(self, summaries: dict[str, ImageSummary]) -> None:
+    def _load_summaries(self) -> None:
+        self._loads += 1
+        self._edited.clear()
+        self._project.in_background(self._project.summary, partial(self._summaries_loaded, self._loads))
+
+    def _summaries_loaded(self, load: int, summaries: dict[str, ImageSummary]) -> None:
+        if load != self._loads:
+            return  # a later one is under way
         self._summaries = summaries
+        self._ask_again(self._edited)  # while it was loaded
         if not self._scanning:
             lost = [i for i in summaries if self._place(i) < 0 and self._is_annotated(i)]
             stale = [i for i in self._missing if not self._is_annotated(i)]  # found again under another name
@@ -274,13 +288,18 @@ class ImageModel(QAbstractListModel):
         """Puts pictures into the list and takes others out of it."""
         gone = {i for i in removed if self._place(i) >= 0}
         new = [entry for entry in added if self._place(entry.image_id) < 0]
-        if gone:
-            self._all = [entry for entry in self._all if entry.image_id not in gone]
-        if new:
-            self._all = sorted([*self._all, *new], key=_KEY)
+        many = len(gone) + len(new) > _MANY
+        if many:
+            kept = [entry for entry in self._all if entry.image_id not in gone]
+            self._all = sorted([*kept, *new], key=_KEY)
+        else:
+            for image_id in gone:
+                del self._all[self._place(image_id)]
+            for entry in new:
+                insort(self._all, entry, key=_KEY)
         self._per_folder.update(_folder(entry.image_id) for entry in new)
         self._per_folder.subtract(map(_folder, gone))
-        if len(gone) + len(new) > _MANY:
+        if many:
             self._reset()
             return
         for image_id in gone:

@@ -62,8 +62,6 @@ class Project(QObject):
         with database.reading() as connection:
             self.classes = ClassList(self, queries.classes(connection), self.stack, self)
         self.classes.relabelled.connect(self._relabelled)
-        if not self.read_only:
-            self.in_background(self._back_up, _ignore)
 
     @classmethod
     def open(cls, folder: str | Path, *, read_only: bool = False, parent: QObject | None = None) -> Project:
@@ -85,12 +83,20 @@ class Project(QObject):
         lock, reason = place.lock(where.store)
         if lock is None:
             return cls(folder, where, ReadOnlyDatabase(where.database), None, reason, parent)
+        database = None
         try:
             _seed(folder, where)
-            return cls(folder, where, Database(where.database, shared=where.shared), lock, None, parent)
+            begun = where.database.exists()
+            database = Database(where.database, shared=where.shared)
+            project = cls(folder, where, database, lock, None, parent)
         except BaseException:
+            if database is not None:
+                database.close()
             lock.unlock()
             raise
+        if begun:  # a crash may have kept the last closing from making its backup
+            project.in_background(project._back_up, _ignore)
+        return project
 
     @staticmethod
     def backups(folder: str | Path) -> list[Path]:
