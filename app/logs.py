@@ -45,8 +45,9 @@ def set_up(*, verbose: bool = False) -> Path | None:
         _add(root, RotatingFileHandler(log_file(), maxBytes=2_000_000, backupCount=3, encoding="utf-8", delay=False))
     except OSError as error:
         path = None
-        sys.stderr.write(f"The log {log_file()} cannot be written: {error}\n")
-    if verbose or path is None:
+        if sys.stderr is not None:  # a built program without a console has none
+            sys.stderr.write(f"The log {log_file()} cannot be written: {error}\n")
+    if (verbose or path is None) and sys.stderr is not None:
         _add(root, logging.StreamHandler(), logging.DEBUG if verbose else logging.ERROR)
     logging.captureWarnings(True)
     return path

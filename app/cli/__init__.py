@@ -15,7 +15,7 @@ import typer
 
 from app import logs
 from app.cli import gui
-from app.cli.output import INTERRUPTED, SOME_FAILED, Session, report_failure
+from app.cli.output import INTERRUPTED, SOME_FAILED, Session, report_failure, speak_utf8
 from inference.errors import AppError, BugError, Cancelled
 
 log = logging.getLogger(__name__)
@@ -64,6 +64,7 @@ def build(open_window: OpenWindow, *, supervised: bool = False) -> typer.Typer:
 
 def run(arguments: Sequence[str], open_window: OpenWindow, *, supervised: bool = False) -> int:
     """Runs one command line (without the program's name) and returns the exit status: 0, 1 or 2; 130 for Ctrl+C."""
+    speak_utf8()
     app = build(open_window, supervised=supervised)
     words = with_command(arguments, command_names(app))
     try:

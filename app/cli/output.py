@@ -8,6 +8,7 @@ progress and a failure are lines of its protocol, whether `--json` is given or n
 
 from __future__ import annotations
 
+import io
 import json as jsonlib
 import sys
 import time
@@ -208,9 +209,17 @@ def _bar(console: Console, unit: Unit) -> RichProgress:
     )
 
 
+def speak_utf8() -> None:
+    """Lets standard output and error carry every file name, whatever the console's own code page (Windows)."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="replace")
+
+
 def _print(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
+    if sys.stdout is not None:  # a built program without a console has none
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
 
 
 def _is_figure(cell: str) -> bool:

@@ -27,8 +27,8 @@ def _command(models: Path, *words: str) -> list[str]:
     return [sys.executable, str(ROOT / "main.py"), "models", *words, "--models-dir", str(models), "--json"]
 
 
-def _run(hub: PlayedHub, models: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "HF_ENDPOINT": hub.endpoint}
+def _run(hub: PlayedHub, models: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "HF_ENDPOINT": hub.endpoint, **more}
     return subprocess.run(
         _command(models, *words), cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60
     )
@@ -56,6 +56,14 @@ def test_a_wrong_file_is_refused_by_name_with_status_1(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "sam2_hiera_large.pt is not what the hub records" in done.stderr
     assert not (tmp_path / MODEL).exists()
+
+
+def test_switched_off_downloads_say_so(tmp_path: Path) -> None:
+    with serve(_hub()) as hub:
+        done = _run(hub, tmp_path, "download", MODEL, HF_HUB_OFFLINE="1")
+    assert done.returncode == 1
+    assert "switched off" in done.stderr
+    assert hub.paths == []
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="kills by signal")
