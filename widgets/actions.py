@@ -32,13 +32,16 @@ class Actions(QObject):
     def __getitem__(self, action_id: str) -> QAction:
         return self._actions[action_id]
 
+    def __contains__(self, action_id: str) -> bool:
+        return action_id in self._actions
+
     def connect_all(self, slots: Mapping[str, Callable[[], object]]) -> None:
         """Calls a function without arguments when its action is triggered."""
         for action_id, slot in slots.items():
             self._actions[action_id].triggered.connect(lambda _checked=False, slot=slot: slot())
 
     def put_on_canvas(self, canvas: QWidget) -> None:
-        """Rows with where="canvas" hold while the canvas has the focus: Tab, Enter and Esc mean other things elsewhere."""
+        """Rows with where="canvas" hold while the canvas has the focus; elsewhere Tab and Esc mean other things."""
         for row in ACTIONS:
             if row.where == "canvas" and not row.mouse:
                 made = self._actions[row.id]

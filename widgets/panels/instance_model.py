@@ -20,8 +20,8 @@ NAME, SCORE, AREA, VISIBLE, LOCKED = range(5)
 IdRole = Qt.ItemDataRole.UserRole
 MIME = "application/x-winnow-instance-order"
 Index = QModelIndex | QPersistentModelIndex
-ColorOf = Callable[[Instance, int, LabelClass | None], QColor]
-"""The colour of an instance, given its place from the bottom and its class."""
+ColorOf = Callable[[Instance], str]
+"""The colour of an instance, "#rrggbb"."""
 
 
 class InstanceModel(QAbstractTableModel):
@@ -108,7 +108,7 @@ class InstanceModel(QAbstractTableModel):
             case Qt.ItemDataRole.DisplayRole | Qt.ItemDataRole.EditRole:
                 return self._text(instance, column, edit=role == Qt.ItemDataRole.EditRole)
             case Qt.ItemDataRole.DecorationRole:
-                return self._picture(instance, index.row(), column)
+                return self._picture(instance, column)
             case Qt.ItemDataRole.AccessibleTextRole | Qt.ItemDataRole.ToolTipRole:
                 return self._spoken(instance, column)
             case Qt.ItemDataRole.TextAlignmentRole if column in (SCORE, AREA):
@@ -188,10 +188,9 @@ class InstanceModel(QAbstractTableModel):
         text = self._text(instance, column, edit=False)
         return f"{text}\n{instance.note}" if column == NAME and instance.note else text
 
-    def _picture(self, instance: Instance, row: int, column: int) -> Any:
+    def _picture(self, instance: Instance, column: int) -> Any:
         if column == NAME:
-            place = len(self._order) - 1 - row
-            return swatch(self._color_of(instance, place, self._class(instance)))
+            return swatch(QColor(self._color_of(instance)))
         if column == VISIBLE:
             return icon("eye") if instance.visible else icon("eye-off", QPalette.ColorRole.PlaceholderText)
         if column == LOCKED:

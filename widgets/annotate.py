@@ -1,0 +1,272 @@
+"""The Annotate workspace: the canvas with its tools in the middle, panels around it that can be moved and closed."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QByteArray, QEvent, QObject, Qt, Signal
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QDockWidget, QHBoxLayout, QMainWindow, QTabWidget, QWidget
+
+from app.colors import instance_color
+from app.document import Document
+from app.instance import Instance
+from app.selection import Selection
+from app.session.desk import Opened
+from app.session.prompting import Options, PromptSession
+from app.settings import Settings
+from widgets.actions import Actions
+from widgets.canvas import Canvas
+from widgets.label_popup import LabelPopup
+from widgets.labelling import Labelling
+from widgets.panels.browser import Browser
+from widgets.panels.classes import ClassesPanel
+from widgets.panels.history import HistoryPanel
+from widgets.panels.instances import InstancesPanel
+from widgets.panels.properties import PropertiesPanel
+from widgets.parts import label
+from widgets.tool_strip import DisplayPanel, ToolStrip
+
+_DISPLAY = ("canvas.opacity", "canvas.outline", "canvas.color_by", "canvas.crosshair", "canvas.labels")
+_MASKS = ("masks.threshold", "masks.fill_holes", "masks.remove_specks")
+_EDITING = ("delete", "duplicate", "union", "subtract", "intersect", "fill_holes", "split_parts")
+_LAYOUT = 1
+"""The version of the arrangement of panels; a saved one of another version is not restored."""
+
+
+class Annotate(QMainWindow):
+    """Shows one document; the desk says which.
+
+    Args:
+        session: the prompts of the instance being made.
+        undo_classes, redo_classes: of the window, for the classes' menu.
+    """
+
+    failed = Signal(object)
+    message = Signal(str)
+
+    def __init__(self, session: PromptSession, settings: Settings, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowFlags(Qt.WindowType.Widget)
+        self.setDockOptions(
+            QMainWindow.DockOption.AnimatedDocks
+            | QMainWindow.DockOption.AllowTabbedDocks
+            | QMainWindow.DockOption.AllowNestedDocks
+        )
+        self.setTabPosition(Qt.DockWidgetArea.AllDockWidgetAreas, QTabWidget.TabPosition.North)
+        self._session, self._settings = session, settings
+        self._opened: Opened | None = None
+        self._document: Document | None = None
+        self.selection = Selection(parent=self)
+        self.canvas = Canvas()
+        self.canvas.set_session(session)
+
+    def build(self, actions: Actions) -> None:
+        """Makes panels and tools; the actions come from the window that this is part of."""
+        self._actions = actions
+        settings = self._settings
+        self.strip = ToolStrip(actions)
+        self.strip.wanted.connect(self._use_tool)
+        self.browser = Browser(settings)
+        self.instances = InstancesPanel(self.selection, self._color_of, [actions[i] for i in ("refine", *_EDITING)])
+        self.classes = ClassesPanel(actions["undo_classes"], actions["redo_classes"])
+        self.properties = PropertiesPanel()
+        self.history = HistoryPanel()
+        self.display = DisplayPanel()
+        self.popup = LabelPopup(self.canvas)
+        self.labelling = Labelling(self.canvas, self._session, self.selection, self.classes, self.popup, settings)
+        middle = QWidget()
+        row = QHBoxLayout(middle)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(0)
+        row.addWidget(self.strip)
+        row.addWidget(self.canvas, 1)
+        self.setCentralWidget(middle)
+        self._add_docks()
+        self._connect()
+        self._first_layout = self.saveState(_LAYOUT)
+        self._apply(_DISPLAY[0])
+        self._apply(_MASKS[0])
+        self._apply("canvas.hover_preview")
+        self._apply("canvas.brush_size")
+
+    # What is shown --------------------------------------------------------------------------------------------------
+
+    def set_opened(self, opened: Opened | None) -> None:
+        """Another folder, or none."""
+        self._opened = opened
+        classes = opened.project.classes if opened else None
+        self.canvas.set_classes(classes)
+        self.browser.set_opened(opened)
+        self.classes.set_project(opened.project if opened else None)
+        self.history.set_stacks(None, opened.project.stack if opened else None)
+
+    def set_document(self, document: Document | None, image_id: str | None) -> None:
+        """Another picture. None with an id is one that cannot be read."""
+        self._document = document
+        classes = self._opened.project.classes if self._opened else None
+        self.selection.set_document(document)
+        self.canvas.set_document(document, self.selection)
+        self.instances.set_document(document, classes)
+        self.properties.set_document(document)
+        self.labelling.set_document(document, classes)
+        self.history.set_stacks(
+            document.undo_stack if document else None, self._opened.project.stack if self._opened else None
+        )
+        self.browser.set_current(image_id)
+
+    # Layout ---------------------------------------------------------------------------------------------------------
+
+    def panel_actions(self) -> list[QAction]:
+        """Show or hide each panel."""
+        return [dock.toggleViewAction() for dock in self._docks.values()]
+
+    def layout_text(self) -> str:
+        """The arrangement of the panels, to be kept."""
+        return bytes(self.saveState(_LAYOUT).toBase64().data()).decode("ascii")
+
+    def restore_layout(self, text: str) -> None:
+        """An arrangement kept earlier; one that does not fit any more is left aside."""
+        if text:
+            self.restoreState(QByteArray.fromBase64(text.encode("ascii")), _LAYOUT)
+
+    def reset_layout(self) -> None:
+        self.restoreState(self._first_layout, _LAYOUT)
+
+    def leave_canvas(self) -> None:
+        """F6: from the canvas to the panels, from a panel back to the canvas."""
+        if self.canvas.hasFocus() or self.canvas.isAncestorOf(self.focusWidget() or self.canvas):
+            if self.instances.view.isVisible():
+                self.instances.view.setFocus(Qt.FocusReason.ShortcutFocusReason)
+            else:
+                self.canvas.leave()
+        else:
+            self.canvas.setFocus(Qt.FocusReason.ShortcutFocusReason)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Esc in a field of a panel goes back to the canvas."""
+        if event.type() == QEvent.Type.KeyPress and event.key() == Qt.Key.Key_Escape:  # type: ignore[attr-defined]
+            self.canvas.setFocus(Qt.FocusReason.ShortcutFocusReason)
+            return True
+        return super().eventFilter(watched, event)
+
+    # Within ---------------------------------------------------------------------------------------------------------
+
+    def _add_docks(self) -> None:
+        left, right = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.RightDockWidgetArea
+        rows = (
+            ("browser", self.tr("Pictures"), self.browser, left),
+            ("instances", self.tr("Instances"), self.instances, right),
+            ("classes", self.tr("Classes"), self.classes, right),
+            ("properties", self.tr("Picture"), self.properties, right),
+            ("history", self.tr("History"), self.history, right),
+            ("display", self.tr("Display"), self.display, right),
+        )
+        self._docks: dict[str, QDockWidget] = {}
+        for name, title, widget, area in rows:
+            dock = QDockWidget(title, self)
+            dock.setObjectName(name)
+            dock.setTitleBarWidget(_title_bar(title))
+            widget.setProperty("role", "panel")
+            widget.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+            dock.setWidget(widget)
+            self.addDockWidget(area, dock)
+            self._docks[name] = dock
+        self.tabifyDockWidget(self._docks["properties"], self._docks["history"])
+        self.tabifyDockWidget(self._docks["history"], self._docks["display"])
+        self._docks["properties"].raise_()
+        for name in ("properties", "history", "display"):
+            self._docks[name].setTitleBarWidget(QWidget())  # the tabs say it
+        self.resizeDocks([self._docks["browser"], self._docks["instances"]], [264, 320], Qt.Orientation.Horizontal)
+        stacked = [self._docks["instances"], self._docks["classes"], self._docks["properties"]]
+        self.resizeDocks(stacked, [260, 200, 270], Qt.Orientation.Vertical)
+
+    def _connect(self) -> None:
+        for source in (self.instances, self.classes, self.properties, self.labelling, self.canvas, self._session):
+            source.failed.connect(self.failed)
+        for talker in (self.labelling, self.canvas, self._session):
+            talker.message.connect(self.message)
+        self.instances.class_wanted.connect(self.labelling.assign)
+        self.canvas.tool_changed.connect(self.strip.show_tool)
+        self.canvas.brush_changed.connect(self._on_brush)
+        self.canvas.undo_changed.connect(self._show_undo)
+        self.canvas.set_key_texts(self._key_text)
+        self.display.opacity_changed.connect(lambda value: self._settings.set("canvas.opacity", value))
+        self.display.brush_changed.connect(lambda value: self._settings.set("canvas.brush_size", value))
+        self._settings.changed.connect(lambda key, _value: self._apply(key))
+        for field in (self.instances.filter, self.classes.name, self.browser.name):
+            field.installEventFilter(self)
+        self.strip.show_tool(self.canvas.tool)
+        canvas, actions = self.canvas, self._actions
+        actions.put_on_canvas(canvas)
+        actions.connect_all(
+            {
+                "accept": canvas.accept, "next_candidate": canvas.next_candidate, "drop": canvas.drop,
+                "refine": canvas.refine, "undo": canvas.undo, "redo": canvas.redo, "cut": canvas.cut,
+                "copy": canvas.copy, "paste": canvas.paste, "duplicate": canvas.duplicate,
+                "select_all": canvas.select_all, "delete": canvas.delete_selected, "union": canvas.union,
+                "subtract": canvas.subtract, "intersect": canvas.intersect, "fill_holes": canvas.fill_holes,
+                "split_parts": canvas.split_parts, "smaller": canvas.smaller_brush, "larger": canvas.larger_brush,
+                "hide_masks": canvas.toggle_masks, "fit": canvas.fit, "actual_size": canvas.actual_size,
+                "zoom_in": canvas.zoom_in, "zoom_out": canvas.zoom_out,
+                "zoom_to_selection": canvas.zoom_to_selection, "leave_canvas": self.leave_canvas,
+                "clear_class": self.labelling.clear_class,
+            }
+        )  # fmt: skip
+        for number in "123456789":
+            actions.connect_all({f"class_{number}": lambda n=number: self.labelling.use_hotkey(n)})
+        actions["crosshair"].toggled.connect(lambda on: self._settings.set("canvas.crosshair", on))
+        actions["color_by_instance"].toggled.connect(
+            lambda on: self._settings.set("canvas.color_by", "instance" if on else "class")
+        )
+
+    def _use_tool(self, name: str) -> None:
+        self.canvas.set_tool(name)
+        self.canvas.setFocus()
+
+    def _on_brush(self, size: float) -> None:
+        self._settings.set("canvas.brush_size", round(size))
+
+    def _show_undo(self) -> None:
+        canvas, actions = self.canvas, self._actions
+        actions["undo"].setEnabled(canvas.can_undo())
+        actions["redo"].setEnabled(canvas.can_redo())
+        actions["undo"].setText(self.tr("Undo %1").replace("%1", canvas.undo_text()).strip())
+        actions["redo"].setText(self.tr("Redo %1").replace("%1", canvas.redo_text()).strip())
+
+    def _key_text(self, action_id: str) -> str:
+        return self._actions[action_id].shortcut().toString() if action_id in self._actions else ""
+
+    def _color_of(self, instance: Instance) -> str:
+        classes = self._opened.project.classes if self._opened else None
+        return instance_color(instance, classes, self._settings.get("canvas.color_by"))
+
+    def _apply(self, key: str) -> None:
+        """A setting is another now."""
+        get = self._settings.get
+        if key in _DISPLAY:
+            self.canvas.set_display(
+                opacity=get("canvas.opacity") / 100, outline=get("canvas.outline"), color_by=get("canvas.color_by"),
+                labels=get("canvas.labels"), crosshair=get("canvas.crosshair"),
+            )  # fmt: skip
+            self._actions["crosshair"].setChecked(get("canvas.crosshair"))
+            self._actions["color_by_instance"].setChecked(get("canvas.color_by") == "instance")
+            self.display.opacity.setValue(get("canvas.opacity"))
+            self.instances.model.refresh()
+        elif key in _MASKS:
+            threshold, holes, specks = (get(one) for one in _MASKS)
+            self._session.set_options(Options(threshold, holes, specks))
+        elif key == "canvas.hover_preview":
+            self._session.set_hover_enabled(get(key))
+        elif key == "canvas.brush_size":
+            self.display.brush.setValue(get(key))
+            if round(self.canvas.brush_size) != get(key):
+                self.canvas.set_brush_size(get(key))
+
+
+def _title_bar(text: str) -> QWidget:
+    bar = QWidget()
+    bar.setProperty("role", "dock-title")
+    bar.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+    row = QHBoxLayout(bar)
+    row.setContentsMargins(12, 7, 8, 6)
+    row.addWidget(label(text, "section"))
+    return bar

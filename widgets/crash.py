@@ -1,0 +1,109 @@
+"""Bugs: the log gets them, the person sees a calm dialog with a report to copy, and the window goes on."""
+
+from __future__ import annotations
+
+import logging
+import platform
+import sys
+import threading
+import traceback
+from types import TracebackType
+
+from PySide6.QtCore import QObject, Qt, Signal, qVersion
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QApplication, QDialog, QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
+
+from app.logs import log_file
+from app.version import version
+from widgets.parts import button, label
+
+log = logging.getLogger(__name__)
+
+
+def report_text(problem: str) -> str:
+    """What a bug report wants: versions, system, the traceback, where the log is."""
+    lines = (
+        f"Winnow {version()}",
+        f"Python {platform.python_version()}, Qt {qVersion()}, {QGuiApplication.platformName()}",
+        f"{platform.system()} {platform.release()} {platform.machine()}",
+        f"Log: {log_file()}",
+        "",
+        problem.strip(),
+        "",
+    )
+    return "\n".join(lines)
+
+
+class CrashDialog(QDialog):
+    """Says that it was our fault, that nothing is lost, and gives the report."""
+
+    def __init__(self, problem: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle(self.tr("Something went wrong"))
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.resize(640, 420)
+        self.report = QPlainTextEdit(report_text(problem))
+        self.report.setReadOnly(True)
+        self.report.setAccessibleName(self.tr("Report"))
+        self.copy = button(self.tr("Copy the report"), self._copy, "primary", "copy")
+        text = self.tr(
+            "This is a bug in Winnow. Everything you saw on the screen is saved. You can go on; if something looks "
+            "odd, close the window and open it again. Please send the report to the people who make Winnow."
+        )
+        bottom = QHBoxLayout()
+        bottom.addWidget(self.copy)
+        bottom.addStretch(1)
+        bottom.addWidget(button(self.tr("Go on"), self.accept))
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(18, 16, 18, 14)
+        layout.setSpacing(12)
+        layout.addWidget(label(self.tr("Something went wrong"), "heading"))
+        layout.addWidget(label(text, wrap=True))
+        layout.addWidget(self.report, 1)
+        layout.addLayout(bottom)
+
+    def _copy(self) -> None:
+        QGuiApplication.clipboard().setText(self.report.toPlainText())
+
+
+class CrashHandler(QObject):
+    """Takes unhandled exceptions of the window's thread and of others; shows one dialog at a time."""
+
+    _caught = Signal(str)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._dialog: CrashDialog | None = None
+        self._caught.connect(self._show, Qt.ConnectionType.QueuedConnection)
+        self._before = (sys.excepthook, threading.excepthook)
+
+    def install(self) -> None:
+        sys.excepthook = self.handle
+        threading.excepthook = lambda args: self.handle(
+            args.exc_type, args.exc_value or args.exc_type(), args.exc_traceback
+        )
+
+    def uninstall(self) -> None:
+        sys.excepthook, threading.excepthook = self._before
+
+    def handle(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        """Logs an exception and has it shown; Ctrl+C in the terminal closes the program instead."""
+        if issubclass(kind, KeyboardInterrupt):
+            QApplication.quit()
+            return
+        log.critical("unhandled exception", exc_info=(kind, error, trace))
+        self._caught.emit("".join(traceback.format_exception(kind, error, trace)))
+
+    @property
+    def dialog(self) -> CrashDialog | None:
+        return self._dialog
+
+    def _show(self, problem: str) -> None:
+        if self._dialog is not None:
+            return  # one is enough; the log has the others
+        self._dialog = CrashDialog(problem, QApplication.activeWindow())
+        self._dialog.finished.connect(self._forget)
+        self._dialog.open()
+
+    def _forget(self) -> None:
+        self._dialog = None

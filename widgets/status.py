@@ -1,0 +1,96 @@
+"""The status bar: pixel under the pointer, zoom, model, device, cache and saving, always in sight."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSize
+from PySide6.QtGui import QPalette
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QStatusBar, QWidget
+
+from widgets.icons import icon
+from widgets.parts import label, restyle
+
+
+class StatusBar(QStatusBar):
+    """Words on the left for a moment, facts on the right for good."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setSizeGripEnabled(False)
+        self.cursor_text = label()
+        self.cursor_text.setMinimumWidth(190)
+        self.cursor_text.setAccessibleName(self.tr("Pixel under the pointer"))
+        self.zoom = _Fact("zoom-in", self.tr("Zoom"))
+        self.model = _Fact("chip", self.tr("Model and device"))
+        self.cache = _Fact("memory", self.tr("Pictures prepared for clicking"))
+        self.saved = _Fact("saved", self.tr("Saving"))
+        self.addPermanentWidget(self.cursor_text)
+        for fact in (self.zoom, self.model, self.cache, self.saved):
+            self.addPermanentWidget(fact)
+        self.show_saved(self.tr("No folder open"))
+        self.show_cursor(None, None)
+
+    def show_cursor(self, position: tuple[float, float] | None, rgb: tuple[int, int, int] | None) -> None:
+        """Image pixel and its colour; None when the pointer is elsewhere."""
+        if position is None:
+            self.cursor_text.setText("")
+            return
+        text = f"x {int(position[0])}  y {int(position[1])}"
+        if rgb is not None:
+            r, g, b = rgb
+            text += f'  <span style="background:#{r:02x}{g:02x}{b:02x}">&nbsp;&nbsp;&nbsp;</span>  {r} {g} {b}'
+        self.cursor_text.setText(text)
+
+    def show_zoom(self, scale: float) -> None:
+        percent = scale * 100
+        self.zoom.show_text(f"{percent:.0f} %" if percent >= 10 else f"{percent:.1f} %")
+
+    def show_model(self, title: str, device: str) -> None:
+        self.model.show_text(f"{title} · {device}" if device else title)
+
+    def show_cache(self, hit: bool | None, seconds: float) -> None:
+        """How the last picture was prepared."""
+        if hit is None:
+            self.cache.show_text(self.tr("Cache: nothing yet"))
+        elif hit:
+            self.cache.show_text(self.tr("Cache: ready"))
+        else:
+            self.cache.show_text(self.tr("Cache: new, %1 s").replace("%1", f"{seconds:.1f}"))
+
+    def show_saved(self, text: str, *, warning: bool = False) -> None:
+        self.saved.show_text(text, warning=warning)
+
+
+class _Fact(QWidget):
+    """A small icon and a text; the tooltip says what it is."""
+
+    def __init__(self, icon_name: str, name: str) -> None:
+        super().__init__()
+        self._name = name
+        self._picture = QLabel()
+        self._icon_name = icon_name
+        self._text = label()
+        row = QHBoxLayout(self)
+        row.setContentsMargins(6, 0, 6, 0)
+        row.setSpacing(4)
+        row.addWidget(self._picture)
+        row.addWidget(self._text)
+        self.setToolTip(name)
+        self._tint()
+
+    @property
+    def text(self) -> str:
+        return self._text.text()
+
+    def show_text(self, text: str, *, warning: bool = False) -> None:
+        self._text.setText(text)
+        self.setAccessibleName(f"{self._name}: {text}")
+        restyle(self._text, "kind", "warning" if warning else "")
+
+    def changeEvent(self, event: object) -> None:
+        super().changeEvent(event)  # type: ignore[arg-type]
+        if hasattr(self, "_icon_name"):
+            self._tint()
+
+    def _tint(self) -> None:
+        made = icon(self._icon_name, QPalette.ColorRole.PlaceholderText)
+        self._picture.setPixmap(made.pixmap(QSize(15, 15), self.devicePixelRatioF()))
