@@ -26,6 +26,7 @@ class PlayedHub:
         ranges: the Range headers that arrived, "" for none.
         ignores_ranges: answer 200 with everything.
         stalls_at: send so many bytes of each answer, then nothing more until the client is gone; 0 for never.
+        redirects: send the client on to another place, as the hub does to its storage.
         lfs: False plays a file that is no LFS object.
     """
 
@@ -42,6 +43,7 @@ class PlayedHub:
     ignores_ranges: bool = False
     lfs: bool = True
     stalls_at: int = 0
+    redirects: bool = False
     endpoint: str = ""
 
     def __post_init__(self) -> None:
@@ -67,7 +69,9 @@ def serve(hub: PlayedHub) -> Iterator[PlayedHub]:
             hub.paths.append(self.path)
             if self.path.startswith(f"/api/models/{hub.repo}"):
                 self._answer_info()
-            elif self.path == f"/{hub.repo}/resolve/{COMMIT}/{hub.filename}":
+            elif self.path == f"/{hub.repo}/resolve/{COMMIT}/{hub.filename}" and hub.redirects:
+                self._plain(302, {"Location": f"{hub.endpoint}/storage/{hub.sha256}"})
+            elif self.path in (f"/{hub.repo}/resolve/{COMMIT}/{hub.filename}", f"/storage/{hub.sha256}"):
                 self._answer_file()
             else:
                 self._plain(404, {"X-Error-Code": "RepoNotFound"})

@@ -75,6 +75,15 @@ def test_a_cut_connection_is_resumed_where_it_broke(spec: ModelSpec, played: Pla
     assert starts[1] < starts[2] <= 900_000
 
 
+def test_the_way_through_the_hubs_storage_is_followed_and_resumed(
+    spec: ModelSpec, played: PlayedHub, tmp_path: Path
+) -> None:
+    played.redirects, played.cuts = True, [600_000]
+    assert _fetch(spec, tmp_path, played).read_bytes() == CONTENT
+    assert played.paths[-1].startswith("/storage/")
+    assert int(played.ranges[1].removeprefix("bytes=").rstrip("-")) > 0
+
+
 def test_a_later_try_goes_on_from_what_an_earlier_one_left(spec: ModelSpec, played: PlayedHub, tmp_path: Path) -> None:
     played.cuts = [700_000, 0, 0, 0]
     with pytest.raises(DownloadError, match="broke off") as failure:
