@@ -1,7 +1,7 @@
 """What a hand does to masks: brush, polygon, lasso, union, subtraction, intersection, holes, parts, moves. Pure; no Qt.
 
-Coordinates are image pixels: the first pixel covers 0..1, so its centre is at 0.5. Functions return new masks as large as
-the ones they were given.
+Coordinates are image pixels: the first pixel covers 0..1, so its centre is at 0.5. Functions return new masks as large
+as the ones they were given.
 """
 
 from __future__ import annotations
@@ -53,7 +53,10 @@ def erased(mask: Mask, points: Sequence[XY], diameter: float) -> Mask:
 
 
 def polygon_mask(rings: Sequence[Sequence[XY]], width: int, height: int) -> Mask:
-    """The pixels whose centres lie inside rings (even-odd: a ring in a ring is a hole). Rings of less than three points are nothing."""
+    """The pixels whose centres lie inside rings (even-odd: a ring in a ring is a hole).
+
+    Rings of less than three points are nothing.
+    """
     usable = [np.asarray(ring, np.float64) for ring in rings if len(ring) >= 3]
     if not usable:
         return blank(width, height)
@@ -116,20 +119,25 @@ def parts(mask: Mask) -> list[Mask]:
     found = []
     for label in sorted(range(1, count), key=lambda n: -int(stats[n, cv2.CC_STAT_AREA])):
         x, y, w, h = (int(v) for v in stats[label, :4])
-        found.append(place(Patch(patch.x + x, patch.y + y, labels[y : y + h, x : x + w] == label), mask.width, mask.height))
+        found.append(
+            place(Patch(patch.x + x, patch.y + y, labels[y : y + h, x : x + w] == label), mask.width, mask.height)
+        )
     return found
 
 
 def part_count(mask: Mask) -> int:
     """How many connected parts there are."""
     patch = patch_of(mask)
-    return int(cv2.connectedComponents(patch.pixels.astype(np.uint8), connectivity=8)[0]) - 1 if patch.pixels.size else 0
+    return (
+        int(cv2.connectedComponents(patch.pixels.astype(np.uint8), connectivity=8)[0]) - 1 if patch.pixels.size else 0
+    )
 
 
 def to_polygon(mask: Mask, tolerance: float = 1.0) -> Rings:
-    """The outlines of a mask as rings with few vertices, at most `tolerance` pixels off (Douglas-Peucker); holes are rings too.
+    """The outlines of a mask as rings with few vertices, at most `tolerance` pixels off (Douglas-Peucker).
 
-    The rings run a quarter pixel inside the edges of the pixels, so that filling them gives nearly the same mask.
+    Holes are rings, too. The rings run a quarter pixel inside the edges of the pixels, so that filling them gives
+    nearly the same mask.
     """
     patch = patch_of(mask, margin=1)
     if not patch.pixels.size:

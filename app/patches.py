@@ -1,6 +1,7 @@
-"""Masks worked on in patches: cut out, put back and combined as run lengths, so that a small edit of a 100-megapixel mask is small work.
+"""Masks worked on in patches: cut out, put back and combined as run lengths.
 
-COCO's code runs down the columns, so a range of columns is a range of runs. No Qt.
+A small edit of a 100-megapixel mask is small work that way. COCO's code runs down the columns, so a range of columns
+is a range of runs. No Qt.
 """
 
 from __future__ import annotations
@@ -70,6 +71,19 @@ def crop(mask: Mask, rect: Rect) -> BoolArray:
     if left < right and top < bottom:
         result[top - y : bottom - y, left - x : right - x] = _columns(mask, left, right)[top:bottom]
     return result
+
+
+def sampled(mask: Mask, columns: IntArray, rows: IntArray) -> BoolArray:
+    """The pixels at the crossings of rising `columns` and `rows` (all on the picture), (rows, columns) bool.
+
+    Costs what the samples cost, not what the picture does: for views from far away.
+    """
+    if not columns.size or not rows.size:
+        return np.zeros((rows.size, columns.size), bool)
+    wanted = (columns[:, None] * mask.height + rows[None, :]).ravel()
+    bounds = np.concatenate(([0], np.searchsorted(wanted, run_ends(mask), side="left")))
+    inside = (np.arange(len(bounds) - 1) % 2).astype(bool)
+    return np.repeat(inside, np.diff(bounds)).reshape(columns.size, rows.size).T
 
 
 def patch_of(mask: Mask, margin: int = 0) -> Patch:

@@ -1,0 +1,215 @@
+"""`Overlay`: all instances of the document in one image at the present zoom, a little larger than the widget.
+
+It is drawn between paint events, when something changed. A pan moves the image; while a zoom goes on the old image is
+stretched, and the sharp one follows.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from PySide6.QtCore import QObject, QPointF, QRectF, QSizeF, Qt, QTimer, Signal
+from PySide6.QtGui import QColor, QFont, QImage, QPainter, QPen
+
+from app.colors import ColorBy, instance_color
+from app.document import Document
+from app.instance import Instance
+from app.labels import ClassList
+from widgets.canvas import markers, shapes
+from widgets.canvas.shapes import ShapeCache
+from widgets.canvas.view import View
+
+_MARGIN = 0.3  # of the widget, on every side
+_ZOOM_DELAY_MS = 40
+_BUDGET_S = 0.02  # for shapes made at once while drawing; the others are left to the thread
+
+
+@dataclass(frozen=True)
+class Style:
+    """How instances look. `opacity` 0..1; `boxes` draws tight boxes, `labels` the names of classes."""
+
+    opacity: float = 0.45
+    outline: bool = True
+    color_by: ColorBy = "class"
+    labels: bool = False
+    boxes: bool = False
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What is to be drawn. `left_out` (brush, move) and `refined` are drawn by something else just now."""
+
+    document: Document | None = None
+    classes: ClassList | None = None
+    style: Style = field(default_factory=Style)
+    selected: frozenset[str] = frozenset()
+    left_out: frozenset[str] = frozenset()
+    refined: str | None = None
+
+
+class Overlay(QObject):
+    """Holds the image. `changed` says that it was drawn anew."""
+
+    changed = Signal()
+
+    def __init__(self, view: View, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._view = view
+        self.shapes = ShapeCache(self)
+        self.shapes.changed.connect(self.invalidate)
+        self._scene = Scene()
+        self._image = QImage()
+        self._scale, self._area = 1.0, QRectF()
+        self._stale = False
+        self._timer = QTimer(self, singleShot=True)
+        self._timer.timeout.connect(self.render)
+
+    @property
+    def scene(self) -> Scene:
+        return self._scene
+
+    @property
+    def settled(self) -> bool:
+        """The image shows the scene as it is, with nothing on its way."""
+        return not self._stale and not self.shapes.pending
+
+    def set_scene(self, **changes: object) -> None:
+        """Changes parts of the scene."""
+        scene = replace(self._scene, **changes)  # type: ignore[arg-type]
+        if scene != self._scene:
+            if scene.document is not self._scene.document:
+                self.shapes.clear()
+                self._image = QImage()
+            self._scene = scene
+            self.invalidate()
+
+    def invalidate(self) -> None:
+        """Something changed: draws anew before long."""
+        self._stale = True
+        self._timer.start(0)
+
+    def view_changed(self) -> None:
+        """The picture was moved or zoomed."""
+        if self._scale != self._view.scale:
+            self._timer.start(_ZOOM_DELAY_MS)
+        elif not self._area.contains(self._view.visible()):
+            self._timer.start(0)
+
+    def draw(self, painter: QPainter) -> None:
+        """In the paint event: moves or stretches what is there. The painter has no transform."""
+        if self._image.isNull():
+            return
+        target, ratio = self._view.rect_to_view(self._area), self._view.ratio
+        if self._scale == self._view.scale:
+            at = QPointF(round(target.left() * ratio) / ratio, round(target.top() * ratio) / ratio)
+            painter.drawImage(at, self._image)
+        else:
+            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+            painter.drawImage(target, self._image)
+
+    def shape(self, instance: Instance) -> shapes.Shape:
+        """The look of one instance at the present zoom, or what comes closest; for paint events: computes nothing."""
+        key = shapes.key_of(instance.mask, shapes.level_for(self._view.device_scale), self._area)
+        return self.shapes.get(key, patient=True) or self.shapes.similar(instance.mask) or shapes.NOTHING
+
+    def color(self, instance: Instance) -> QColor:
+        return QColor(instance_color(instance, self._scene.classes, self._scene.style.color_by))
+
+    def close(self) -> None:
+        self._timer.stop()
+        self.shapes.close()
+
+    def render(self) -> None:
+        """Draws the image."""
+        self._timer.stop()
+        self._stale = False
+        view, document = self._view, self._scene.document
+        around = QSizeF(view.viewport.width() * _MARGIN, view.viewport.height() * _MARGIN)
+        target = QRectF(QPointF(0, 0), view.viewport).adjusted(
+            -around.width(), -around.height(), around.width(), around.height()
+        )
+        # Whole device pixels, as the picture's offset is: then a pan moves the image without resampling it.
+        left, top = round(target.left() * view.ratio) / view.ratio, round(target.top() * view.ratio) / view.ratio
+        width, height = round(target.width() * view.ratio), round(target.height() * view.ratio)
+        image = QImage(max(width, 1), max(height, 1), QImage.Format.Format_ARGB32_Premultiplied)
+        image.setDevicePixelRatio(view.ratio)
+        image.fill(Qt.GlobalColor.transparent)
+        origin = view.to_image(QPointF(left, top))
+        self._scale = view.scale
+        self._area = QRectF(origin, QSizeF(width, height) / (view.ratio * view.scale))
+        if document is not None:
+            painter = QPainter(image)
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.translate(-left, -top)
+            self._paint(painter, document)
+            painter.end()
+        self._image = image
+        self.changed.emit()
+
+    def _paint(self, painter: QPainter, document: Document) -> None:
+        scene, style, view = self._scene, self._scene.style, self._view
+        absent = scene.left_out | {scene.refined}
+        shown = [i for i in document.instances if i.visible and i.id not in absent and self._in_sight(i)]
+        deadline = time.perf_counter() + _BUDGET_S
+        drawn = [(i, self._shape_within(i, deadline)) for i in shown]
+        painter.save()
+        painter.setTransform(view.transform, True)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, view.device_scale < 1.5)
+        for instance, shape in drawn:
+            shape.fill(painter, self.color(instance), style.opacity * (1.25 if instance.id in scene.selected else 1))
+        for instance, shape in drawn:
+            if instance.id not in scene.selected and style.outline:
+                painter.setPen(_line(self.color(instance).darker(115), 1.6))
+                painter.drawPath(shape.path)
+        for instance, shape in drawn:
+            if instance.id in scene.selected:
+                _selected_outline(painter, shape, self.color(instance))
+        painter.restore()
+        self._paint_words(painter, shown)
+
+    def _paint_words(self, painter: QPainter, shown: Iterable[Instance]) -> None:
+        scene, font = self._scene, QFont()
+        font.setPixelSize(11)
+        for instance in shown:
+            x, y, width, height = instance.mask.bbox
+            area = self._view.rect_to_view(QRectF(x, y, width, height))
+            if scene.style.boxes:
+                painter.setPen(QPen(self.color(instance), 1.2, Qt.PenStyle.DashLine))
+                painter.setBrush(Qt.BrushStyle.NoBrush)
+                painter.drawRect(area)
+            if scene.style.labels and max(area.width(), area.height()) > 14:
+                known = None if scene.classes is None else scene.classes.get(instance.class_id)
+                if known is not None:
+                    markers.chip(painter, area.topLeft(), known.name, self.color(instance), font)
+
+    def _shape_within(self, instance: Instance, deadline: float) -> shapes.Shape:
+        level = shapes.level_for(self._view.device_scale)
+        key = shapes.key_of(instance.mask, level, self._area)
+        found = self.shapes.get(key, patient=time.perf_counter() > deadline)
+        return found or self.shapes.similar(instance.mask) or shapes.NOTHING
+
+    def _in_sight(self, instance: Instance) -> bool:
+        x, y, width, height = instance.mask.bbox
+        return bool(width) and self._area.intersects(QRectF(x, y, width, height))
+
+
+def _line(color: QColor, width: float) -> QPen:
+    pen = QPen(color, width)
+    pen.setCosmetic(True)
+    pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
+    return pen
+
+
+def _selected_outline(painter: QPainter, shape: shapes.Shape, color: QColor) -> None:
+    """White on a dark rim, dashed in the instance's colour: it stands out on every picture and beside every colour."""
+    painter.setPen(_line(QColor(0, 0, 0, 150), 5.0))
+    painter.drawPath(shape.path)
+    painter.setPen(_line(markers.WHITE, 3.0))
+    painter.drawPath(shape.path)
+    dashes = _line(color.darker(130), 3.0)
+    dashes.setDashPattern([2.2, 2.2])
+    dashes.setCapStyle(Qt.PenCapStyle.FlatCap)
+    painter.setPen(dashes)
+    painter.drawPath(shape.path)
