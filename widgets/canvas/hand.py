@@ -245,8 +245,8 @@ class Hand(QObject):
     def _arrow(self, dx: int, dy: int, far: bool) -> None:
         canvas = self._canvas
         if canvas.tool == "select" and canvas.desk.selection.ids:
-            step = _FAR if far else 1
-            canvas.nudge(dx * step, dy * step)
+            pixels = _FAR if far else 1
+            canvas.nudge(dx * pixels, dy * pixels)
             return
         # At least a device pixel and about four on the screen, so that the way across is not endless.
         step = max(1.0, round(4 / canvas.view.scale)) * (_FAR if far else 1)

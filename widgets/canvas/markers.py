@@ -158,8 +158,11 @@ def chip(painter: QPainter, at: QPointF, text: str, color: QColor, font: QFont) 
 
 def is_light(color: QColor) -> bool:
     """Whether dark letters read better on it (relative luminance, WCAG 2)."""
-    linear = [((c + 0.055) / 1.055) ** 2.4 if c > 0.04045 else c / 12.92 for c in color.getRgbF()[:3]]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2] > 0.26
+    linear = [
+        ((c + 0.055) / 1.055) ** 2.4 if c > 0.04045 else c / 12.92
+        for c in (color.redF(), color.greenF(), color.blueF())
+    ]
+    return bool(0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2] > 0.26)
 
 
 def distance(a: QPointF, b: QPointF) -> float:

@@ -178,7 +178,7 @@ def _corners(ring: npt.NDArray[np.int32]) -> npt.NDArray[np.float64]:
     ring = ring[np.any(ring != np.roll(ring, 1, axis=0), axis=1)]
     before, after = ring - np.roll(ring, 1, axis=0), np.roll(ring, -1, axis=0) - ring
     turns = before[:, 0] * after[:, 1] != before[:, 1] * after[:, 0]
-    return ring[turns].astype(np.float64)
+    return np.asarray(ring[turns], np.float64)
 
 
 def _coverage(dots: npt.NDArray[np.uint8]) -> QImage:

@@ -1,4 +1,4 @@
-"""Brush and eraser: one stroke is one command. Right-drag does the other of the two, Shift+click draws a straight line."""
+"""Brush and eraser: one stroke is one command. Right-drag does the other of the two, Shift+click a straight line."""
 
 from __future__ import annotations
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPointF
-from PySide6.QtGui import QPainter, QPolygonF
+from PySide6.QtCore import QPointF, Qt
+from PySide6.QtGui import QColor, QPainter, QPainterPath, QPolygonF
 
 from app import editing
 from app.instance import Source
@@ -120,13 +120,13 @@ class PolygonTool(Tool):
             return
         view = self.desk.view
         points = [view.to_view(p.x(), p.y()) for p in self._ring]
-        painter.setPen(markers.QPen(markers.Qt.PenStyle.NoPen))
-        fill = markers.QColor(markers.ACCENT)
+        painter.setPen(Qt.PenStyle.NoPen)
+        fill = QColor(markers.ACCENT)
         fill.setAlpha(50)
         painter.setBrush(fill)
         now = view.to_view(self._now.x(), self._now.y())
         painter.drawPolygon(QPolygonF([*points, now]))
-        outline = markers.QPainterPath(points[0])
+        outline = QPainterPath(points[0])
         for point in [*points[1:], now]:
             outline.lineTo(point)
         markers.path(painter, outline, markers.ACCENT)
