@@ -35,7 +35,7 @@ Int = npt.NDArray[np.int64]
 Blend = Callable[[Float64, Float64, Float64, Float64], Float32]
 
 _SMALL = 65536  # pixels under which the plain way is as fast
-_DOUBT = 3e-4  # rows; float32 places a pixel among a few hundred rows to about 5e-5
+_DOUBT = 1e-3  # rows; float32 places a pixel among a few hundred rows to about 1e-4
 
 
 def mask_of_logits(low_res: Float32, width: int, height: int, threshold: float = 0.0) -> Mask:
@@ -51,7 +51,8 @@ def mask_of_logits(low_res: Float32, width: int, height: int, threshold: float =
         return _mask_of_runs(height, width, np.array([height * width]))
     blend = _rounding()
     mask = None
-    if blend is not None and height * width >= _SMALL and np.isfinite(logits).all():
+    told_apart = height * 4 * _DOUBT < logits.shape[0]  # towers of 64,000 rows on 256 are still right
+    if blend is not None and height * width >= _SMALL and told_apart and np.isfinite(logits).all():
         mask = _by_runs(logits, width, height, np.float32(threshold), blend)
     return mask or Mask.from_array(_plain(logits, height, width) > np.float32(threshold))
 
@@ -102,14 +103,17 @@ def _by_runs(logits: Float32, width: int, height: int, threshold: np.float32, bl
     bright = columns > threshold
     head = bright.take(rows.above, axis=1)  # (W', S): the side of the first pixel of every stretch
     end = bright.take(rows.below, axis=1)
-    column, stretch = np.divmod(np.flatnonzero(head != end), len(rows.low))
-    tail = end  # of the last pixel: what the row below says, unless the flip comes after it
+    mixed = np.flatnonzero(head != end)
+    column, stretch = _divided(mixed, len(rows.low))
     flip = _flips(columns, column, stretch, rows, threshold, blend)
-    at_once, never = flip <= rows.low[stretch], flip >= rows.high[stretch]
-    tail[column[never], stretch[never]] = head[column[never], stretch[never]]
-    head[column[at_once], stretch[at_once]] = end[column[at_once], stretch[at_once]]
-    inside = ~(at_once | never)
-    return _assembled(head, tail, column[inside] * height + flip[inside], first, width, height, rows.low)
+    heads, tails = head.ravel(), end.ravel()  # the last pixel is what the row below says, unless the flip comes later
+    at_once = np.flatnonzero(flip <= rows.low[stretch])
+    never = np.flatnonzero(flip >= rows.high[stretch])
+    heads[mixed[at_once]] = tails[mixed[at_once]]
+    tails[mixed[never]] = heads[mixed[never]]
+    inner = column * height + flip
+    inner = np.delete(inner, np.concatenate([at_once, never]))
+    return _assembled(heads, tails, inner, first, width, height, rows.low)
 
 
 def _flips(columns: Float32, column: Int, stretch: Int, rows: _Rows, threshold: np.float32, blend: Blend) -> Int:
@@ -119,17 +123,22 @@ def _flips(columns: Float32, column: Int, stretch: Int, rows: _Rows, threshold: 
     the other side (its error is under `_DOUBT` rows), that one pixel is computed as torch does.
     """
     above = rows.above[stretch]
-    starts, ends = columns[column, above].astype(np.float64), columns[column, rows.below[stretch]].astype(np.float64)
-    crossing = (above + (starts - threshold) / (starts - ends) + 0.5) / rows.scale - 0.5
-    nearest = np.rint(crossing)
+    corner = column * columns.shape[1]
+    starts, ends = columns.take(corner + above), columns.take(corner + rows.below[stretch])
+    crossing = (starts - threshold) / (starts - ends)
+    crossing += above.astype(np.float32)
+    crossing += np.float32(0.5)
+    crossing /= np.float32(rows.scale)
+    crossing -= np.float32(0.5)
     flip = np.ceil(crossing).astype(np.int64)
-    doubtful = np.flatnonzero(abs(crossing - nearest) * rows.scale < _DOUBT)
-    pixel = nearest[doubtful].astype(np.int64)
-    y = np.clip(pixel, rows.low[stretch[doubtful]], rows.high[stretch[doubtful]] - 1)
-    weight = rows.weight[y]
-    first_weight = (np.float32(1) - weight).astype(np.float64)
-    value = blend(starts[doubtful], ends[doubtful], first_weight, weight.astype(np.float64))
-    flip[doubtful] = pixel + ((value > threshold) != (ends[doubtful] > threshold))
+    doubtful = np.flatnonzero(abs(crossing - np.rint(crossing)) < np.float32(_DOUBT / rows.scale))
+    if doubtful.size:
+        pixel = np.rint(crossing[doubtful]).astype(np.int64)
+        y = np.clip(pixel, rows.low[stretch[doubtful]], rows.high[stretch[doubtful]] - 1)
+        weight = rows.weight[y]
+        upper, lower = starts[doubtful].astype(np.float64), ends[doubtful].astype(np.float64)
+        value = blend(upper, lower, (np.float32(1) - weight).astype(np.float64), weight.astype(np.float64))
+        flip[doubtful] = pixel + ((value > threshold) != (lower > threshold))
     return flip
 
 
@@ -142,17 +151,22 @@ def _undecided(columns: Float32, rows: _Rows, threshold: np.float32) -> bool:
     return bool((distance < np.float32(1e-6) * unit).any() or both.any())
 
 
-def _assembled(head: Bool, tail: Bool, inner: Int, first: int, width: int, height: int, low: Int) -> Mask:
+def _assembled(heads: Bool, tails: Bool, inner: Int, first: int, width: int, height: int, low: Int) -> Mask:
     """Joins flips inside stretches with those between them (and between columns) to the run lengths of the mask."""
-    heads, tails = head.ravel(), tail.ravel()
-    column, stretch = np.divmod(np.flatnonzero(heads[1:] != tails[:-1]) + 1, len(low))
+    column, stretch = _divided(np.flatnonzero(heads[1:] != tails[:-1]) + 1, len(low))
     changes = np.concatenate([inner, column * height + low[stretch]])
     changes.sort()
     changes += first * height
     start = [first * height] if heads[0] else []
-    stop = (first + len(head)) * height
+    stop = (first + len(heads) // len(low)) * height
     ends = [stop] if tails[-1] and stop < width * height else []
     return _mask_of_runs(height, width, np.diff(np.concatenate([[0], start, changes, ends, [width * height]])))
+
+
+def _divided(number: Int, by: int) -> tuple[Int, Int]:
+    """`np.divmod`, several times as fast: only the division alone is vectorised."""
+    quotient = number // by
+    return quotient, number - quotient * by
 
 
 def _columns(logits: Float32, width: int, threshold: np.float32) -> tuple[Float32, int]:
@@ -166,7 +180,7 @@ def _columns(logits: Float32, width: int, threshold: np.float32) -> tuple[Float3
 
 
 def _mask_of_runs(height: int, width: int, runs: npt.NDArray[Any]) -> Mask:
-    code = coco.frPyObjects({"size": [height, width], "counts": runs.astype(np.int64).tolist()}, height, width)
+    code = coco.frPyObjects({"size": [height, width], "counts": runs.astype(np.uint32)}, height, width)
     return Mask(height, width, code["counts"].decode("ascii"))
 
 
