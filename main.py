@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import sys
+from pathlib import Path
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -15,9 +16,32 @@ def main(arguments: list[str] | None = None) -> int:
     under_a_window = supervised()
     enter()
     prepare_environment()  # before anything imports torch
+    words = sys.argv[1:] if arguments is None else arguments
+    if _only_places(words) and not under_a_window:
+        return _straight_to_the_window(words)
     from app import cli
 
-    return cli.run(sys.argv[1:] if arguments is None else arguments, open_window, supervised=under_a_window)
+    return cli.run(words, open_window, supervised=under_a_window)
+
+
+def _only_places(words: list[str]) -> bool:
+    """Nothing, or whole paths that exist ("Open with Winnow"): no command can be meant."""
+    return all(place.is_absolute() and place.exists() for place in map(Path, words))
+
+
+def _straight_to_the_window(paths: list[str]) -> int:
+    """The window without the command line's libraries, which would cost its start a fifth of a second."""
+    from app import logs
+
+    logs.set_up()
+    try:
+        return open_window(paths, model=None, models_dir=None, force_device=None)
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:  # noqa: BLE001  told apart, logged and said aloud
+        from app import cli
+
+        return cli.failed(error)
 
 
 def open_window(paths: list[str], *, model: str | None, models_dir: str | None, force_device: str | None) -> int:

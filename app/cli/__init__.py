@@ -71,15 +71,20 @@ def run(arguments: Sequence[str], open_window: OpenWindow, *, supervised: bool =
         app(words)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else SOME_FAILED
-    except AppError as error:
-        log.info("ended with: %s\n%s", error, error.details or "")
-        return report_failure(error, json="--json" in words, supervised=supervised)
-    except Cancelled:
-        return INTERRUPTED
-    except Exception as error:
-        log.exception("a bug ended the command")
-        return report_failure(_as_bug(error), json="--json" in words, supervised=supervised)
+    except Exception as error:  # noqa: BLE001  told apart, logged and said aloud by `failed`
+        return failed(error, json="--json" in words, supervised=supervised)
     return 0
+
+
+def failed(error: Exception, *, json: bool = False, supervised: bool = False) -> int:
+    """Shows what ended a command, to whoever listens, and returns the exit status. Bugs go into the log whole."""
+    if isinstance(error, Cancelled):
+        return INTERRUPTED
+    if isinstance(error, AppError):
+        log.info("ended with: %s\n%s", error, error.details or "")
+        return report_failure(error, json=json, supervised=supervised)
+    log.error("a bug ended the command", exc_info=error)
+    return report_failure(_as_bug(error), json=json, supervised=supervised)
 
 
 def command_names(app: typer.Typer) -> frozenset[str]:

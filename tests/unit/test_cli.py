@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import typer
 
+import main
 from app import cli, logs
 from app.cli import output as voices
 from app.cli.output import Output, Session
@@ -73,6 +74,26 @@ def test_no_arguments_open_the_window() -> None:
     window = Window()
     assert cli.run([], window) == 0
     assert window.calls[0][0] == []
+
+
+def test_places_alone_go_straight_to_the_window(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    window = Window(status=3)
+    monkeypatch.setattr(main, "open_window", window)
+    monkeypatch.setattr(cli, "run", lambda *words, **more: pytest.fail("the command line is not needed"))
+    assert main.main([]) == 3
+    assert main.main([str(tmp_path)]) == 3
+    assert [paths for paths, _ in window.calls] == [[], [str(tmp_path)]]
+
+
+def test_a_failure_of_the_window_is_told_as_any_other(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(paths: list[str], **options: Any) -> int:
+        raise UsageError("It will not open.", None, "Do not try.")
+
+    monkeypatch.setattr(main, "open_window", refuse)
+    assert main.main([]) == 2
+    assert "It will not open. Do not try." in capsys.readouterr().err
 
 
 def test_a_misspelt_command_is_a_usage_failure(capsys: pytest.CaptureFixture[str]) -> None:
