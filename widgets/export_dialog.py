@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QTimer, QUrl
-from PySide6.QtGui import QCloseEvent, QDesktopServices
+from PySide6.QtGui import QCloseEvent, QDesktopServices, QHideEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QDialog,
@@ -183,6 +183,13 @@ class ExportDialog(QDialog):
             return
         self._closing = True
         self._stop()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """The window around it closes: nothing may run on without it. Minimising is no reason."""
+        if self._task is not None and not event.spontaneous():
+            self._task.stop()
+            self._task.wait()
+        super().hideEvent(event)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         if self._task is not None:

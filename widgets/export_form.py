@@ -207,7 +207,7 @@ class ChoiceForm(QWidget):
         self.pictures.clear()
         if form.pictures:
             self.pictures.addItem(self.tr("copied"), "copy")
-            self.pictures.addItem(self.tr("hard-linked (no extra space)"), "link")
+            self.pictures.addItem(self.tr("hard-linked (no extra space; the same file twice)"), "link")
         self.pictures.addItem(self.tr("left out"), "none")
         self.pictures.setCurrentIndex(max(0, self.pictures.findData(form.pictures)))
         self.pictures.setEnabled(bool(form.pictures))

@@ -94,7 +94,8 @@ def _copy_or_link(setting: Setting, item: Item, relative: str) -> None:
     with source, storing(setting.staging.out / relative), target.open("wb") as sink:
         shutil.copyfileobj(source, sink, 1 << 20)
     with storing(setting.staging.out / relative):
-        shutil.copystat(item.path, target)
+        status = item.path.stat()
+        os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))  # not the rights: a copy may be replaced later
 
 
 def _linked(source: Path, target: Path) -> bool:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from natsort import natsort_keygen, ns
-
-from app.formats.staging import MARKER
-from inference.pictures import EXTENSIONS
 
 if TYPE_CHECKING:
     from app.instance import Instance, LabelClass
@@ -99,15 +95,11 @@ class ProjectSource:
 
 
 def picture_files(folder: Path) -> Iterator[str]:
-    """Relative posix paths of the pictures below a folder, without hidden folders and earlier exports."""
-    for parent, folders, files in os.walk(folder):
-        folders[:] = sorted(f for f in folders if not f.startswith("."))
-        if MARKER in files and Path(parent) != folder:
-            folders.clear()
-            continue
-        for name in sorted(files):
-            if Path(name).suffix.lower() in EXTENSIONS and not name.startswith("."):
-                yield Path(parent, name).relative_to(folder).as_posix()
+    """Relative posix paths of the pictures below a folder, as the window lists them."""
+    from app.library.scan import Scan  # here: the library's package loads Qt, which a batch command may do without
+
+    for entries in Scan(folder).walk():
+        yield from (entry.image_id for entry in entries)
 
 
 def natural(image_ids: Iterable[str]) -> list[str]:

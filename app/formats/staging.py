@@ -12,10 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from app.markers import EXPORT_MARKER as MARKER
 from inference.errors import StorageError, UsageError
-
-MARKER = ".winnow-export.json"
-"""Lies in every export and lists its files, so that a later one may replace them and scans can leave the folder out."""
 
 _OVERWRITE = "Choose another folder, or allow overwriting (--overwrite): files that are not the export's are kept."
 

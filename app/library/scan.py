@@ -1,6 +1,7 @@
 """Finding the pictures of a folder and its subfolders, and what changed since. No Qt.
 
-Hidden folders and files are left out (`.winnow` is one). Links to folders are followed, each folder once.
+Hidden folders and files are left out (`.winnow` is one), and so are exports. Links to folders are followed, each folder
+once.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from app.library.order import folder_key, natural_key
+from app.markers import EXPORT_MARKER
 from inference.errors import AppError, StorageError
 from inference.pictures import EXTENSIONS
 
@@ -121,6 +123,10 @@ class Scan:
         try:
             with os.scandir(self._root / folder) as entries:
                 for entry in entries:
+                    if entry.name == EXPORT_MARKER and folder:  # copies of pictures, not pictures of the project
+                        files.clear()
+                        folders.clear()
+                        break
                     if _hidden(entry):
                         continue
                     if _is_folder(entry):

@@ -19,6 +19,7 @@ from app.formats.options import Option, format_values, parse_split
 from app.formats.select import assign, digest, select
 from app.formats.source import natural, picture_files
 from app.formats.staging import MARKER, Staging
+from app.library.scan import Scan
 from inference.errors import Cancelled, ImageError, StorageError, UsageError
 from tests.formats_samples import CLASSES, disc, instance, many, picture, source, turned_picture
 
@@ -312,3 +313,11 @@ def test_staging_stays_inside(tmp_path: Path) -> None:
 
 def test_natural_order() -> None:
     assert natural(["p10.png", "P2.png", "p1.png"]) == ["p1.png", "P2.png", "p10.png"]
+
+
+def test_exports_are_no_pictures_of_the_project_while_it_is_open(tmp_path: Path) -> None:
+    data = many(tmp_path / "in", 2)
+    scan = Scan(tmp_path / "in")
+    assert [e.image_id for entries in scan.walk() for e in entries] == ["p0.png", "p1.png"]
+    export(data, "yolo-seg", tmp_path / "in/out", ExportOptions())
+    assert scan.again({""}).added == []

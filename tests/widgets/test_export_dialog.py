@@ -146,3 +146,16 @@ def test_every_control_has_a_name_and_is_reachable(dialog: ExportDialog) -> None
         said = control.accessibleName() or (control.text() if isinstance(control, QAbstractButton) else "")
         assert said, control
         assert control.focusPolicy() & Qt.FocusPolicy.TabFocus, said
+
+
+def test_hiding_ends_a_running_export(project: Project, qtbot: QtBot, tmp_path: Path) -> None:
+    made = ExportDialog(project)
+    qtbot.addWidget(made)
+    made.show()
+    qtbot.waitUntil(lambda: made.start.isEnabled())
+    made.out.setText(str(tmp_path / "out"))
+    made._start()
+    task = made._task
+    made.hide()
+    assert task is not None and task.isFinished()
+    qtbot.waitUntil(lambda: made._task is None)
