@@ -118,7 +118,8 @@ class Scan:
         return True
 
     def _look(self, folder: str) -> tuple[frozenset[str], frozenset[str]]:
-        files, folders = [], []
+        files: list[str] = []
+        folders: list[str] = []
         self._changed[folder] = self._mtime(folder)
         try:
             with os.scandir(self._root / folder) as entries:
