@@ -74,12 +74,15 @@ def crop(mask: Mask, rect: Rect) -> BoolArray:
 
 
 def sampled(mask: Mask, columns: IntArray, rows: IntArray) -> BoolArray:
-    """The pixels at the crossings of rising `columns` and `rows` (all on the picture), (rows, columns) bool.
+    """The pixels at the crossings of `columns` and `rows` (on the picture, never falling), (rows, columns) bool.
 
     Costs what the samples cost, not what the picture does: for views from far away.
     """
     if not columns.size or not rows.size:
         return np.zeros((rows.size, columns.size), bool)
+    apart, place = np.unique(columns, return_inverse=True)
+    if apart.size < columns.size:
+        return sampled(mask, apart, rows)[:, place]
     wanted = (columns[:, None] * mask.height + rows[None, :]).ravel()
     bounds = np.concatenate(([0], np.searchsorted(wanted, run_ends(mask), side="left")))
     inside = (np.arange(len(bounds) - 1) % 2).astype(bool)

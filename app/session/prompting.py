@@ -58,6 +58,7 @@ class PromptSession(QObject):
         self._work = Work()
         self._kept: OrderedDict[str, Work] = OrderedDict()
         self._asked: dict[int, Step] = {}
+        self._latest = 0
         self._tickets: dict[int, Ticket] = {}
         self._completing: tuple[int, Step, int] | None = None  # ticket id, step, candidate: a full mask on its way
         self._accepting: tuple[int | None] | None = None  # class to accept with as soon as the mask is there
@@ -335,6 +336,7 @@ class PromptSession(QObject):
                     remove_specks=self.options.remove_specks,
                 )  # fmt: skip
                 ticket = self._jobs.submit(request, key="prompt", priority=Priority.INTERACTIVE)
+                self._latest = ticket.id
                 self._asked[ticket.id], self._tickets[ticket.id] = step, ticket
         else:
             self._complete()
@@ -387,7 +389,10 @@ class PromptSession(QObject):
 
     def _on_cancelled(self, ticket: Ticket) -> None:
         """Replaced by a later prompt, or cancelled from the list of jobs."""
+        step = self._asked.get(ticket.id)
         self._withdraw(ticket)
+        if step is self._work.step and ticket.id != self._latest:
+            self._ask()  # a later prompt took its place, and was itself taken back since
         self._tell_thinking()
 
     def _withdraw(self, ticket: Ticket) -> None:

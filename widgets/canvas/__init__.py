@@ -20,6 +20,7 @@ Signals
     view_changed(float scale)           device pixels an image pixel covers: 1.0 is 100 %
     message(str)                        a short, calm sentence for the status line
     failed(AppError)                    what went wrong, with its remedy; shown by the window's message bar
+                                        (the session's own `failed`, `message` and `accepted` are not repeated here)
     created(list[str])                  instances that a tool or a paste just added (the window may ask for a label)
     picture_loaded(bool)                the picture can be seen (True) or is broken (False)
     brush_changed(float)                display_changed()                masks_hidden(bool)
@@ -35,11 +36,11 @@ Slots (no arguments unless shown)
     smaller_brush()  larger_brush()                             [ and ]
     leave()                                                     F6: focus goes to the next widget, as Tab does not
     anchor(instance_id) -> QPoint                               where a label popup fits, in canvas coordinates
-    close_down()                                                stops the canvas's threads: call it when the window closes
+    close_down()                                                stops the canvas's threads when the window closes
 
 Keys the canvas handles itself while it has the focus (not remappable, they are parts of gestures)
     arrows                 move the keyboard cross-hair (Shift: ten times as far); the select tool nudges the selection
-    . or Insert / ,        act at the cross-hair as a left / right click (a positive / negative point, a vertex, a corner)
+    . or Insert / ,        act at the cross-hair as a left / right click (a + / − point, a vertex, a corner)
     Space + drag           pan
     Backspace              takes back the last vertex of an open polygon, or the last prompt
     Menu, Shift+F10        context menu             Shift, Alt, Ctrl   modify the tools as their status messages say

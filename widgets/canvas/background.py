@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from PySide6.QtCore import QObject, Qt, Signal
@@ -28,6 +29,8 @@ class Background(QObject):
         self._closed = False
         self._futures: set[Future[Any]] = set()
         self._finished.connect(self._deliver, Qt.ConnectionType.QueuedConnection)
+        # Also when nobody called `close`: a widget that is destroyed leaves no threads behind.
+        self.destroyed.connect(partial(self._executor.shutdown, wait=True, cancel_futures=True))
 
     @property
     def busy(self) -> bool:

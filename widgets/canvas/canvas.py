@@ -141,16 +141,12 @@ class Canvas(CanvasCommands):
             old.prompts_changed.disconnect(self._on_prompts)
             old.thinking.disconnect(self._on_thinking)
             old.accepted.disconnect(self._on_accepted)
-            old.message.disconnect(self.message)
-            old.failed.disconnect(self.failed)
         self.desk.session = session
         self.suggestion.set_session(session)
         if session is not None:
             session.prompts_changed.connect(self._on_prompts)
             session.thinking.connect(self._on_thinking)
             session.accepted.connect(self._on_accepted)
-            session.message.connect(self.message)
-            session.failed.connect(self.failed)
             session.set_document(self.desk.document)
 
     def set_classes(self, classes: ClassList | None) -> None:
@@ -361,13 +357,10 @@ class Canvas(CanvasCommands):
                     signal.connect(self.overlay.invalidate)
                 else:
                     signal.disconnect(self.overlay.invalidate)
-            stack = known.undo_stack
             if join:
-                stack.indexChanged.connect(self._on_index)
-                stack.failed.connect(self.failed)
+                known.undo_stack.indexChanged.connect(self._on_index)
             else:
-                stack.indexChanged.disconnect(self._on_index)
-                stack.failed.disconnect(self.failed)
+                known.undo_stack.indexChanged.disconnect(self._on_index)
         self.desk.document = document
 
     def _on_index(self, _index: int) -> None:
@@ -413,7 +406,6 @@ class Canvas(CanvasCommands):
 
     def _on_accepted(self, instance_id: str) -> None:
         self.desk.selection.set([instance_id])
-        self.created.emit([instance_id])
 
     def _turn(self) -> None:
         self._phase = (self._phase + _FRAME_MS / 900) % 1

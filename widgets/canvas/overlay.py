@@ -161,7 +161,9 @@ class Overlay(QObject):
             shape.fill(painter, self.color(instance), style.opacity * (1.25 if instance.id in scene.selected else 1))
         for instance, shape in drawn:
             if instance.id not in scene.selected and style.outline:
-                painter.setPen(_line(self.color(instance).darker(115), 1.6))
+                painter.setPen(_line(QColor(0, 0, 0, 110), 3.2))
+                painter.drawPath(shape.path)
+                painter.setPen(_line(self.color(instance).lighter(108), 1.7))
                 painter.drawPath(shape.path)
         for instance, shape in drawn:
             if instance.id in scene.selected:
