@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 
 from app import logs
-from app.cli import gui
+from app.cli import demo, doctor, evaluate, export, gui, models, segment, train
 from app.cli.output import INTERRUPTED, SOME_FAILED, Session, report_failure, speak_utf8
 from inference.errors import AppError, BugError, Cancelled
 
@@ -52,13 +52,8 @@ def build(open_window: OpenWindow, *, supervised: bool = False) -> typer.Typer:
         ctx.obj = Session(supervised=supervised, verbose=verbose)
 
     gui.register(app, open_window)
-    # WIP: becomes plain imports when all parts have landed
-    import importlib
-    import importlib.util
-
-    for name in ("segment", "demo", "export", "train", "evaluate", "models", "doctor"):
-        if importlib.util.find_spec(f"app.cli.{name}"):
-            importlib.import_module(f"app.cli.{name}").register(app)
+    for command in (segment, demo, export, train, evaluate, models, doctor):
+        command.register(app)
     return app
 
 
