@@ -184,7 +184,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("window.geometry", "", "state"),
     Setting("window.docks", "", "state"),
     Setting("window.workspace", "annotate", "state"),
-    Setting("browser.thumbnail_size", 112, "state"),
+    Setting("browser.thumbnail_size", 104, "state"),
     Setting("browser.view", "grid", "state"),
     Setting("recent.folders", (), "state"),
     Setting("recent.samples_folder", "", "state"),

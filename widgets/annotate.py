@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QByteArray, QEvent, QObject, Qt, Signal
-from PySide6.QtGui import QAction
+from PySide6.QtCore import QByteArray, QEvent, QObject, Qt, QTimer, Signal
+from PySide6.QtGui import QAction, QShowEvent
 from PySide6.QtWidgets import QDockWidget, QHBoxLayout, QMainWindow, QTabWidget, QWidget
 
 from app.colors import instance_color
@@ -55,6 +55,7 @@ class Annotate(QMainWindow):
         self._session, self._settings = session, settings
         self._opened: Opened | None = None
         self._document: Document | None = None
+        self._arranged = False
         self.selection = Selection(parent=self)
         self.canvas = Canvas()
         self.canvas.set_session(session)
@@ -109,7 +110,7 @@ class Annotate(QMainWindow):
         self.properties.set_document(document)
         self.labelling.set_document(document, classes)
         self.history.set_stacks(
-            document.undo_stack if document else None, self._opened.project.stack if self._opened else None
+            document.undo_stack if document is not None else None, self._opened.project.stack if self._opened else None
         )
         self.browser.set_current(image_id)
 
@@ -126,10 +127,17 @@ class Annotate(QMainWindow):
     def restore_layout(self, text: str) -> None:
         """An arrangement kept earlier; one that does not fit any more is left aside."""
         if text:
-            self.restoreState(QByteArray.fromBase64(text.encode("ascii")), _LAYOUT)
+            self._arranged = self.restoreState(QByteArray.fromBase64(text.encode("ascii")), _LAYOUT)
 
     def reset_layout(self) -> None:
         self.restoreState(self._first_layout, _LAYOUT)
+        self._first_sizes()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        if not self._arranged:
+            self._arranged = True
+            QTimer.singleShot(0, self, self._first_sizes)  # sizes hold only once there is a size to share out
 
     def leave_canvas(self) -> None:
         """F6: from the canvas to the panels, from a panel back to the canvas."""
@@ -175,9 +183,12 @@ class Annotate(QMainWindow):
         self._docks["properties"].raise_()
         for name in ("properties", "history", "display"):
             self._docks[name].setTitleBarWidget(QWidget())  # the tabs say it
-        self.resizeDocks([self._docks["browser"], self._docks["instances"]], [264, 320], Qt.Orientation.Horizontal)
-        stacked = [self._docks["instances"], self._docks["classes"], self._docks["properties"]]
-        self.resizeDocks(stacked, [260, 200, 270], Qt.Orientation.Vertical)
+
+    def _first_sizes(self) -> None:
+        docks = self._docks
+        stacked = [docks["instances"], docks["classes"], docks["properties"]]
+        self.resizeDocks([docks["browser"], docks["instances"]], [268, 320], Qt.Orientation.Horizontal)
+        self.resizeDocks(stacked, [250, 200, 260], Qt.Orientation.Vertical)
 
     def _connect(self) -> None:
         for source in (self.instances, self.classes, self.properties, self.labelling, self.canvas, self._session):

@@ -79,8 +79,6 @@ class _Tinted(QIconEngine):
         palette = QGuiApplication.palette()
         if mode == QIcon.Mode.Disabled:
             return palette.color(QPalette.ColorGroup.Disabled, self._role)
-        if mode == QIcon.Mode.Selected:
-            return palette.color(QPalette.ColorRole.HighlightedText)
         if state == QIcon.State.On:
             return palette.color(QPalette.ColorRole.Accent)
         return palette.color(self._role)

@@ -38,7 +38,7 @@ class Message(QFrame):
         picture.setPixmap(icon(_ICONS[kind]).pixmap(QSize(18, 18)))
         said = label(f"<b>{_escaped(text)}</b> {_escaped(remedy)}".strip(), wrap=True)
         said.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self._row.addWidget(picture, 0, Qt.AlignmentFlag.AlignTop)
+        self._row.addWidget(picture)
         self._row.addWidget(said, 1)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(14, 8, 10, 8)
@@ -46,7 +46,7 @@ class Message(QFrame):
         if details:
             self._add_details(outer, details)
         self._close = tool("close", self.tr("Dismiss this message"), self.closed.emit, 14)
-        self._row.addWidget(self._close, 0, Qt.AlignmentFlag.AlignTop)
+        self._row.addWidget(self._close)
 
     def offer(self, text: str, do: Callable[[], object]) -> None:
         """Adds a button that does something about it and closes the message."""
@@ -55,7 +55,7 @@ class Message(QFrame):
             self.closed.emit()
             do()
 
-        self._row.insertWidget(self._row.count() - 1, button(text, act), 0, Qt.AlignmentFlag.AlignTop)
+        self._row.insertWidget(self._row.count() - 1, button(text, act))
 
     def _add_details(self, outer: QVBoxLayout, details: str) -> None:
         text = QPlainTextEdit(details)
@@ -66,8 +66,8 @@ class Message(QFrame):
         outer.addWidget(text)
         copy = button(self.tr("Copy"), lambda: QGuiApplication.clipboard().setText(details), "link")
         show = button(self.tr("Details"), lambda: text.setVisible(text.isHidden()), "link")
-        self._row.addWidget(show, 0, Qt.AlignmentFlag.AlignTop)
-        self._row.addWidget(copy, 0, Qt.AlignmentFlag.AlignTop)
+        self._row.addWidget(show)
+        self._row.addWidget(copy)
 
 
 class MessageBar(QWidget):

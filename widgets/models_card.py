@@ -13,12 +13,25 @@ from widgets.parts import button, bytes_text, frame, label, tool
 
 
 class ModelsCard(QWidget):
-    """Hides itself when a better model is there, or when it was dismissed (a setting brings it back)."""
+    """Hides itself when a better model is there, or when it was dismissed (a setting brings it back).
+
+    Args:
+        among_models: the other models are listed right below.
+    """
 
     more = Signal()
 
-    def __init__(self, shelf: Shelf, jobs: JobList, settings: Settings, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        shelf: Shelf,
+        jobs: JobList,
+        settings: Settings,
+        *,
+        among_models: bool = False,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
+        self._among_models = among_models
         self._shelf, self._jobs, self._settings = shelf, jobs, settings
         spec = shelf.spec(OFFERED)
         size = bytes_text(spec.size_bytes) if spec and spec.size_bytes else ""
@@ -70,8 +83,8 @@ class ModelsCard(QWidget):
     def _refresh(self) -> None:
         self.setVisible(bool(self._settings.get("ui.offer_models")) and self._shelf.only_the_starter())
         fetching = self._shelf.fetching(OFFERED) is not None
-        for widget in (self.get, self.choose):
-            widget.setVisible(not fetching)
+        self.get.setVisible(not fetching)
+        self.choose.setVisible(not fetching and not self._among_models)
         for widget in (self._bar, self._stop):
             widget.setVisible(fetching)
         self._show_progress()

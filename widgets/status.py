@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize
+from PySide6.QtCore import QSize, QTimer
 from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QStatusBar, QWidget
+from superqt import QElidingLabel
 
 from widgets.icons import icon
 from widgets.parts import label, restyle
+
+
+_WORDS_MS = 8000
 
 
 class StatusBar(QStatusBar):
@@ -16,8 +20,12 @@ class StatusBar(QStatusBar):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setSizeGripEnabled(False)
+        self.words = QElidingLabel()
+        self.words.setContentsMargins(8, 0, 0, 0)
+        self.addWidget(self.words, 1)
+        self._forget = QTimer(self, singleShot=True, interval=_WORDS_MS)
+        self._forget.timeout.connect(lambda: self.say(""))
         self.cursor_text = label()
-        self.cursor_text.setMinimumWidth(190)
         self.cursor_text.setAccessibleName(self.tr("Pixel under the pointer"))
         self.zoom = _Fact("zoom-in", self.tr("Zoom"))
         self.model = _Fact("chip", self.tr("Model and device"))
@@ -28,6 +36,13 @@ class StatusBar(QStatusBar):
             self.addPermanentWidget(fact)
         self.show_saved(self.tr("No folder open"))
         self.show_cursor(None, None)
+        self.show_zoom(None)
+
+    def say(self, text: str) -> None:
+        """A short sentence; it goes after a while."""
+        self.words.setText(text)
+        self.words.setToolTip(text)
+        self._forget.start()
 
     def show_cursor(self, position: tuple[float, float] | None, rgb: tuple[int, int, int] | None) -> None:
         """Image pixel and its colour; None when the pointer is elsewhere."""
@@ -40,8 +55,10 @@ class StatusBar(QStatusBar):
             text += f'  <span style="background:#{r:02x}{g:02x}{b:02x}">&nbsp;&nbsp;&nbsp;</span>  {r} {g} {b}'
         self.cursor_text.setText(text)
 
-    def show_zoom(self, scale: float) -> None:
-        percent = scale * 100
+    def show_zoom(self, scale: float | None) -> None:
+        """None without a picture."""
+        self.zoom.setVisible(scale is not None)
+        percent = (scale or 0) * 100
         self.zoom.show_text(f"{percent:.0f} %" if percent >= 10 else f"{percent:.1f} %")
 
     def show_model(self, title: str, device: str) -> None:
@@ -50,7 +67,7 @@ class StatusBar(QStatusBar):
     def show_cache(self, hit: bool | None, seconds: float) -> None:
         """How the last picture was prepared."""
         if hit is None:
-            self.cache.show_text(self.tr("Cache: nothing yet"))
+            self.cache.show_text(self.tr("Cache: –"))
         elif hit:
             self.cache.show_text(self.tr("Cache: ready"))
         else:

@@ -69,7 +69,8 @@ class Theme(QObject):
         self._choice = choice
         app.setStyle(QStyleFactory.create("Fusion"))
         font = app.font()
-        font.setPixelSize(BASE_PIXELS)
+        # In points, because a font of a pixel size has none to compute others from.
+        font.setPointSizeF(BASE_PIXELS * 72 / app.primaryScreen().logicalDotsPerInch())
         app.setFont(font)
         app.styleHints().colorSchemeChanged.connect(self._apply)
         self.choose(choice)

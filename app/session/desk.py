@@ -12,8 +12,7 @@ from PySide6.QtCore import QCoreApplication, QObject, Signal
 from app.document import Document
 from app.instance import ImageState
 from app.library import FolderModel, ImageModel, ThumbnailService
-from app.project import Project
-from app.project.failures import DamagedProject
+from app.project import DamagedProjectError, Project
 from app.project.locate import locate
 from app.recent import RecentFolders
 from app.session.answers import Runner
@@ -57,7 +56,7 @@ class Desk(QObject):
     shown = Signal(object)
     """The `Document` that is shown now, or None."""
     damaged = Signal(object, object, object)
-    """A DamagedProject: its folder (Path), the error, its newest backup (Path or None)."""
+    """A DamagedProjectError: its folder (Path), the error, its newest backup (Path or None)."""
     failed = Signal(object)
     message = Signal(str)
 
@@ -136,7 +135,7 @@ class Desk(QObject):
     def _open_folder(self, folder: Path) -> None:
         try:
             project = Project.open(folder)
-        except DamagedProject as error:
+        except DamagedProjectError as error:
             self.damaged.emit(folder, error, next(iter(Project.backups(folder)), None))
             raise
         self.close()

@@ -222,8 +222,8 @@ class _ListView(QListView):
             return
         delegate = self.itemDelegate()
         assert isinstance(delegate, BrowserDelegate)
-        wanted = QSize(delegate.edge + 12, round(delegate.edge * 0.78) + 32)
+        wanted = delegate.smallest_tile()
         width = max(1, self.viewport().width() - 2)
         columns = max(1, width // wanted.width())
-        self.setGridSize(QSize(width // columns, wanted.height()))
-        self.doItemsLayout()
+        delegate.tile = QSize(width // columns, wanted.height())
+        self.setGridSize(delegate.tile)

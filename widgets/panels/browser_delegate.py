@@ -23,14 +23,17 @@ class BrowserDelegate(QStyledItemDelegate):
 
     def __init__(self, parent: object | None = None) -> None:
         super().__init__(parent)  # type: ignore[arg-type]
-        self.edge = 112
+        self.edge = 104
+        self.tile = QSize()
         self.grid = True
         self.current: str | None = None
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:  # noqa: ARG002
-        if self.grid:
-            return QSize(self.edge + 2 * _PAD, round(self.edge * 0.78) + _LINE + 2 * _PAD + 2)
-        return QSize(120, 46)
+        return self.tile if self.grid else QSize(120, 46)
+
+    def smallest_tile(self) -> QSize:
+        """Room for a thumbnail and a name; the view makes tiles as much wider as its width allows."""
+        return QSize(self.edge + 2 * _PAD, round(self.edge * 0.78) + _LINE + 2 * _PAD + 2)
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         painter.save()
@@ -145,5 +148,6 @@ class BrowserDelegate(QStyledItemDelegate):
         painter.drawText(room.adjusted(0, half - 1, 0, -3), Qt.AlignmentFlag.AlignVCenter, second)
 
 
-def _state_color(state: ImageState, colors: Colors) -> str:
-    return colors.good if state is ImageState.DONE else colors.danger
+def _state_color(state: str, colors: Colors) -> str:
+    # Qt hands the state back as a plain string.
+    return colors.good if state == ImageState.DONE else colors.danger

@@ -53,6 +53,7 @@ class ClassesPanel(QWidget):
         self._empty = label(
             self.tr("No classes yet. Type a name, or accept a mask and name it then."), "muted", wrap=True
         )
+        self._empty.setAlignment(Qt.AlignmentFlag.AlignTop)
         add = tool("plus", self.tr("Add this class"), self.add_typed, 16)
         row = QHBoxLayout()
         row.setSpacing(4)
@@ -61,7 +62,7 @@ class ClassesPanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 8, 8, 8)
         layout.setSpacing(6)
-        layout.addWidget(self._empty)
+        layout.addWidget(self._empty, 1)
         layout.addWidget(self.view, 1)
         layout.addLayout(row)
         self._counting = QTimer(self, singleShot=True, interval=_COUNT_MS)
@@ -108,7 +109,9 @@ class ClassesPanel(QWidget):
             self.set_current(row.id)
 
     def _after_reset(self) -> None:
-        self._empty.setVisible(self.model.rowCount() == 0 and self._project is not None)
+        empty = self.model.rowCount() == 0
+        self._empty.setVisible(empty)
+        self.view.setVisible(not empty)
         if self._project is not None and self._current is not None:
             known = self._project.classes.known(self._current)
             if known != self._current:

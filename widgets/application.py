@@ -1,0 +1,120 @@
+"""Starts the window: application, theme, language, services, and the event loop that flows run on. No torch here."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import psutil
+import qasync
+from PySide6.QtCore import QEvent, QObject, QTimer
+from PySide6.QtGui import QImageReader
+from PySide6.QtWidgets import QApplication
+
+from app.settings import Settings
+from app.version import version
+from inference.pictures import set_max_pixels
+from inference.worker.thread import ThreadRunner
+from widgets import languages
+from widgets.crash import CrashHandler
+from widgets.icons import app_icon
+from widgets.main_window import MainWindow
+from widgets.services import Services, worker_options
+from widgets.theme import Theme
+
+log = logging.getLogger(__name__)
+
+BENCH_VARIABLE = "WINNOW_BENCH_START"
+_WARM_UP_MS = 150
+"""After the first paint, so that the window is there before the worker competes for the processor."""
+
+
+def run(
+    paths: Sequence[str | Path] = (),
+    model: str | None = None,
+    models_dir: str | None = None,
+    force_device: str | None = None,
+) -> int:
+    """Shows the window on a folder or pictures and returns the exit status when it is closed."""
+    app = make_application()
+    settings = Settings()
+    languages.install(app, settings.get("ui.language"))
+    theme = Theme(app, settings.get("ui.theme"))
+    settings.changed.connect(lambda key, value: theme.choose(value) if key == "ui.theme" else None)
+    limit_pictures(settings)
+    crashes = CrashHandler()
+    crashes.install()
+    loop = qasync.QEventLoop(app, already_running=True)
+    runner = ThreadRunner(worker_options(settings, models_dir, force_device))
+    services = Services.make(settings, runner, loop, models_dir)
+    window = MainWindow(services)
+    start = _Start(window, services, paths, model)
+    window.installEventFilter(start)
+    window.show()
+    try:
+        return app.exec()
+    finally:
+        services.close()
+        crashes.uninstall()
+        _end(loop)
+
+
+def make_application() -> QApplication:
+    """The one QApplication, named and with its icon."""
+    known = QApplication.instance()
+    app = known if isinstance(known, QApplication) else QApplication(sys.argv[:1])
+    app.setApplicationName("Winnow")
+    app.setApplicationDisplayName("Winnow")
+    app.setApplicationVersion(version())
+    app.setDesktopFileName("winnow")
+    app.setWindowIcon(app_icon())
+    return app
+
+
+def limit_pictures(settings: Settings) -> None:
+    """One setting feeds Pillow's and Qt's limits, now and when it is changed."""
+
+    def apply(key: str, megapixels: object) -> None:
+        if key == "images.max_megapixels" and isinstance(megapixels, int):
+            set_max_pixels(megapixels * 1_000_000)
+            QImageReader.setAllocationLimit(megapixels * 4)  # MB, at four bytes a pixel
+
+    apply("images.max_megapixels", settings.get("images.max_megapixels"))
+    settings.changed.connect(apply)
+
+
+class _Start(QObject):
+    """Waits for the first paint, then opens what was asked for, and after that wakes the models."""
+
+    def __init__(self, window: MainWindow, services: Services, paths: Sequence[str | Path], model: str | None) -> None:
+        super().__init__(window)
+        self._window, self._services, self._paths, self._model = window, services, paths, model
+        self._painted = False
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Paint and not self._painted:
+            self._painted = True
+            watched.removeEventFilter(self)
+            QTimer.singleShot(0, self._after_paint)
+        return False
+
+    def _after_paint(self) -> None:
+        if os.environ.get(BENCH_VARIABLE):
+            shown = time.time() - psutil.Process().create_time()
+            print(f"shown {shown:.3f} torch={'torch' in sys.modules}", flush=True)
+            self._window.close()
+            return
+        self._window.open_paths(list(self._paths))
+        QTimer.singleShot(_WARM_UP_MS, lambda: self._services.shelf.start(self._model))
+
+
+def _end(loop: asyncio.AbstractEventLoop) -> None:
+    """Ends the flows' loop; the application's own has ended already."""
+    asyncio.events._set_running_loop(None)
+    loop.stop()
+    loop.close()

@@ -1,0 +1,407 @@
+"""The main window: workspaces over one folder, the bar on top, messages, jobs and status. It joins parts, no more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PySide6.QtCore import QByteArray, QCoreApplication, Qt, QUrl, Signal
+from PySide6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QFileDialog, QMainWindow, QMenu, QStackedWidget, QVBoxLayout, QWidget
+
+from app.document import Document
+from app.instance import ImageState
+from app.samples import copy_samples
+from app.session.desk import Opened
+from app.shortcuts import EDIT, FILE, HELP, INSTANCES, PICTURES, TOOLS, VIEW
+from inference.errors import AppError
+from inference.pictures import EXTENSIONS
+from inference.protocol import Ticket
+from widgets.about import AboutDialog, ReportDialog
+from widgets.actions import Actions
+from widgets.annotate import Annotate
+from widgets.export_dialog import ExportDialog
+from widgets.message_bar import MessageBar
+from widgets.models_card import ModelsCard
+from widgets.models_page import ModelsPage
+from widgets.panels.jobs import JobsPanel
+from widgets.parts import reported
+from widgets.services import Services
+from widgets.settings_dialog import SettingsDialog
+from widgets.shortcuts_page import ShortcutsPage
+from widgets.status import StatusBar
+from widgets.top_bar import WORKSPACES, TopBar
+from widgets.welcome import Welcome, local_paths
+
+_NEEDS_PICTURE = (
+    "previous", "next", "first", "last", "next_todo", "done_next", "flag", "show_in_folder", "tool_points", "tool_box",
+    "tool_lasso", "tool_polygon", "tool_brush", "tool_eraser", "tool_select", "smaller", "larger", "accept",
+    "next_candidate", "drop", "refine", "delete", "cut", "copy", "paste", "duplicate", "select_all", "union",
+    "subtract", "intersect", "fill_holes", "split_parts", "clear_class", "hide_masks", "fit", "actual_size",
+    "zoom_in", "zoom_out", "zoom_to_selection", *(f"class_{n}" for n in range(1, 10)),
+)  # fmt: skip
+_NEEDS_FOLDER = ("close_folder", "export", "undo_classes", "redo_classes", "find")
+
+
+class MainWindow(QMainWindow):
+    """One window on at most one folder.
+
+    Args:
+        services: everything that is not a widget.
+    """
+
+    failed = Signal(object)
+
+    def __init__(self, services: Services) -> None:
+        super().__init__()
+        self._services = services
+        self._report_ticket: Ticket | None = None
+        self.setWindowTitle("Winnow")
+        self.setAcceptDrops(True)
+        self.setMinimumSize(900, 600)
+        settings, shelf, jobs = services.settings, services.shelf, services.jobs
+        self.annotate = Annotate(services.session, settings)
+        self.actions_ = Actions(self, self, services.shortcuts)
+        self.annotate.build(self.actions_)
+        self.welcome = Welcome(services.recent, ModelsCard(shelf, jobs, settings))
+        self.models = ModelsPage(shelf, jobs, ModelsCard(shelf, jobs, settings, among_models=True))
+        self.top = TopBar(self.actions_, shelf)
+        self.addToolBar(Qt.ToolBarArea.TopToolBarArea, self.top)
+        self.messages, self.notices = MessageBar(), MessageBar()
+        self.jobs = JobsPanel(jobs)
+        self.status = StatusBar()
+        self.setStatusBar(self.status)
+        self.stack = QStackedWidget()
+        for page in (self.welcome, self.annotate, self.models):
+            self.stack.addWidget(page)
+        self._lay_out()
+        self._make_menus()
+        self._connect()
+        self._restore()
+        self._show_folder(None)
+        self._show_model()
+
+    # Workspaces -----------------------------------------------------------------------------------------------------
+
+    @property
+    def workspace(self) -> str:
+        return "models" if self.stack.currentWidget() is self.models else "annotate"
+
+    def show_workspace(self, name: str) -> None:
+        """ "annotate" (the welcome page while no folder is open) or "models"."""
+        annotate: QWidget = self.annotate if self._services.desk.project is not None else self.welcome
+        self.stack.setCurrentWidget(self.models if name == "models" else annotate)
+        self.top.show_workspace(name)
+        self._enable()
+        if self.stack.currentWidget() is self.annotate:
+            self.annotate.canvas.setFocus()
+        elif self.stack.currentWidget() is self.welcome:
+            self.welcome.drop.folder.setFocus()
+
+    # Opening --------------------------------------------------------------------------------------------------------
+
+    def open_paths(self, paths: Sequence[str | Path]) -> None:
+        """Opens a folder or pictures."""
+        if paths and self._services.desk.open(paths):
+            self.show_workspace("annotate")
+
+    def open_sample(self, name: str) -> None:
+        """Copies the sample photographs to a folder of the person's own and opens one, or all."""
+        with reported(self.failed):
+            folder = copy_samples()
+            self.open_paths([folder / name] if name else [folder])
+
+    def choose_folder(self) -> None:
+        folder = QFileDialog.getExistingDirectory(self, self.tr("Open folder"), self._last_place())
+        if folder:
+            self.open_paths([folder])
+
+    def choose_pictures(self) -> None:
+        kinds = " ".join(f"*{suffix}" for suffix in sorted(EXTENSIONS))
+        files, _ = QFileDialog.getOpenFileNames(
+            self, self.tr("Open picture"), self._last_place(), self.tr("Pictures (%1)").replace("%1", kinds)
+        )
+        self.open_paths(files)
+
+    # Events ---------------------------------------------------------------------------------------------------------
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if local_paths(event.mimeData().urls()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        event.acceptProposedAction()
+        self.open_paths(local_paths(event.mimeData().urls()))
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Everything is saved already; running jobs are stopped."""
+        settings = self._services.settings
+        self.annotate.properties.set_document(None)  # writes a note that is being typed
+        with reported(self.failed):
+            if not self.isFullScreen():
+                settings.set("window.geometry", bytes(self.saveGeometry().toBase64().data()).decode("ascii"))
+            settings.set("window.docks", self.annotate.layout_text())
+            settings.set("window.workspace", self.workspace)
+        self._services.close()
+        super().closeEvent(event)
+
+    # Building -------------------------------------------------------------------------------------------------------
+
+    def _lay_out(self) -> None:
+        middle = QWidget()
+        layout = QVBoxLayout(middle)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self.notices)
+        layout.addWidget(self.messages)
+        layout.addWidget(self.stack, 1)
+        layout.addWidget(self.jobs)
+        self.setCentralWidget(middle)
+
+    def _make_menus(self) -> None:
+        bar = self.menuBar()
+        plans: dict[str, tuple[str, ...]] = {
+            FILE: ("open_folder", "open_picture", "open_samples", "-recent", "-", "export", "show_in_folder", "-",
+                   "settings", "close_folder", "quit"),
+            EDIT: ("undo", "redo", "undo_classes", "redo_classes", "-", "cut", "copy", "paste", "duplicate",
+                   "select_all", "-", "delete"),
+            PICTURES: ("previous", "next", "first", "last", "next_todo", "-", "done_next", "flag", "-", "find"),
+            TOOLS: ("tool_points", "tool_box", "tool_lasso", "tool_polygon", "tool_brush", "tool_eraser",
+                    "tool_select", "-", "smaller", "larger"),
+            INSTANCES: ("accept", "next_candidate", "drop", "refine", "-", "union", "subtract", "intersect",
+                        "fill_holes", "split_parts", "-", "clear_class"),
+            VIEW: ("workspace_annotate", "workspace_models", "-", "fit", "actual_size", "zoom_in", "zoom_out",
+                   "zoom_to_selection", "-", "hide_masks", "crosshair", "color_by_instance", "-", "-panels",
+                   "reset_layout", "full_screen"),
+            HELP: ("shortcuts", "doctor", "about"),
+        }  # fmt: skip
+        for group, entries in plans.items():
+            menu = bar.addMenu(QCoreApplication.translate("actions", group))
+            for entry in entries:
+                if entry == "-":
+                    menu.addSeparator()
+                elif entry == "-recent":
+                    self._recent_menu(menu.addMenu(self.tr("Open lately")))
+                elif entry == "-panels":
+                    menu.addMenu(self.tr("Panels")).addActions(self.annotate.panel_actions())
+                else:
+                    menu.addAction(self.actions_[entry])
+
+    def _recent_menu(self, menu: QMenu) -> None:
+        recent = self._services.recent
+
+        def fill() -> None:
+            menu.clear()
+            for folder in recent.all():
+                menu.addAction(str(folder)).triggered.connect(lambda _=False, folder=folder: self.open_paths([folder]))
+            menu.addSeparator()
+            menu.addAction(self.tr("Clear the list")).triggered.connect(recent.clear)
+
+        menu.aboutToShow.connect(fill)
+
+    def _connect(self) -> None:
+        services, annotate, desk = self._services, self.annotate, self._services.desk
+        for source in (annotate, desk, services.shelf, services.answers, self):
+            source.failed.connect(self.messages.show_error)
+        for talker in (annotate, desk):
+            talker.message.connect(self.status.say)
+        desk.opened.connect(self._show_folder)
+        desk.closing.connect(lambda: annotate.set_document(None, None))
+        desk.shown.connect(self._show_document)
+        desk.damaged.connect(self._offer_backup)
+        annotate.browser.wanted.connect(desk.show)
+        annotate.canvas.cursor_moved.connect(lambda x, y, rgb: self.status.show_cursor((x, y), rgb))
+        annotate.canvas.cursor_left.connect(lambda: self.status.show_cursor(None, None))
+        annotate.canvas.view_changed.connect(
+            lambda scale: self.status.show_zoom(scale if desk.document is not None else None)
+        )
+        self.welcome.open_folder.connect(self.choose_folder)
+        self.welcome.open_picture.connect(self.choose_pictures)
+        self.welcome.open_sample.connect(self.open_sample)
+        self.welcome.open_paths.connect(self.open_paths)
+        self.top.workspace_wanted.connect(self.show_workspace)
+        for card in self.findChildren(ModelsCard):
+            card.more.connect(lambda: self.show_workspace("models"))
+        shelf = services.shelf
+        shelf.current_changed.connect(self._use_model)
+        shelf.loading.connect(lambda _: self._show_model(self.tr("loading…")))
+        shelf.loaded.connect(lambda _model, device: self._show_model(device or self.tr("not loaded")))
+        services.runner.succeeded.connect(self._on_result)
+        self._connect_actions()
+
+    def _connect_actions(self) -> None:
+        desk = self._services.desk
+        self.actions_.connect_all(
+            {
+                "open_folder": self.choose_folder, "open_picture": self.choose_pictures,
+                "open_samples": lambda: self.open_sample(""), "close_folder": self._close_folder,
+                "show_in_folder": self._show_in_folder, "export": self._export, "settings": self.show_settings,
+                "quit": self.close, "previous": lambda: desk.step(-1), "next": lambda: desk.step(1),
+                "first": lambda: desk.show_end(last=False), "last": lambda: desk.show_end(last=True),
+                "next_todo": desk.show_next_todo, "done_next": desk.done_and_next,
+                "flag": lambda: desk.mark(ImageState.FLAGGED), "find": self._find,
+                "undo_classes": lambda: desk.project and desk.project.stack.undo(),
+                "redo_classes": lambda: desk.project and desk.project.stack.redo(),
+                "workspace_annotate": lambda: self.show_workspace("annotate"),
+                "workspace_models": lambda: self.show_workspace("models"),
+                "reset_layout": self.annotate.reset_layout, "shortcuts": self.show_shortcuts,
+                "doctor": self._ask_for_report, "about": lambda: AboutDialog(self).open(),
+            }
+        )  # fmt: skip
+        self.actions_["full_screen"].toggled.connect(
+            lambda on: self.setWindowState(
+                self.windowState() | Qt.WindowState.WindowFullScreen
+                if on
+                else self.windowState() & ~Qt.WindowState.WindowFullScreen
+            )
+        )
+
+    def _restore(self) -> None:
+        settings = self._services.settings
+        if not self.restoreGeometry(QByteArray.fromBase64(settings.get("window.geometry").encode("ascii"))):
+            self.resize(1360, 860)
+        self.annotate.restore_layout(settings.get("window.docks"))
+        name = settings.get("window.workspace")
+        self.show_workspace(name if name in WORKSPACES else "annotate")
+
+    # Showing --------------------------------------------------------------------------------------------------------
+
+    def _show_folder(self, opened: Opened | None) -> None:
+        self.annotate.set_opened(opened)
+        self.notices.clear()
+        if opened is None:
+            self.setWindowTitle("Winnow")
+            self.status.show_saved(self.tr("No folder open"))
+            if self.workspace == "annotate":
+                self.show_workspace("annotate")
+        else:
+            project = opened.project
+            self.setWindowTitle(f"{project.folder.name or project.folder} – Winnow")
+            self._show_saving(opened)
+            for signal in (opened.images.modelReset, opened.images.scan_finished, opened.images.pictures_changed):
+                signal.connect(self._show_place)
+        self.status.show_cache(None, 0)
+        self._enable()
+
+    def _show_saving(self, opened: Opened) -> None:
+        project = opened.project
+        if project.read_only:
+            reason = project.read_only_reason or ""
+            self.notices.show_message("warning", self.tr("This folder is open for reading only."), reason)
+            self.status.show_saved(self.tr("Read only"), warning=True)
+        elif project.kept_elsewhere:
+            self.notices.show_message(
+                "warning",
+                self.tr("What you make is kept in your own data folder, not beside the pictures."),
+                f"{project.kept_elsewhere} ({project.store_dir})",
+            )
+            self.status.show_saved(self.tr("All changes saved, elsewhere"))
+        else:
+            self.status.show_saved(self.tr("All changes saved"))
+
+    def _show_document(self, document: Document | None) -> None:
+        desk = self._services.desk
+        self.annotate.set_document(document, desk.current)
+        self._services.session.set_document(document)
+        self.messages.clear()
+        self.status.show_cache(None, 0)
+        self._show_place()
+        self._enable()
+        if document is not None and document.problem is not None:
+            self.messages.show_error(document.problem)
+
+    def _show_place(self) -> None:
+        desk = self._services.desk
+        images, current = desk.images, desk.current
+        if images is None or current is None:
+            self.top.show_picture("", "")
+            return
+        row = images.row_of(current)
+        place = f"{row + 1:,} / {images.rowCount():,}" if row >= 0 else ""
+        self.top.show_picture(current.rpartition("/")[2], place)
+
+    def _show_model(self, device: str = "") -> None:
+        self.status.show_model(self._services.shelf.title(), device)
+
+    def _use_model(self, model: str) -> None:
+        self._services.session.set_model(model)
+        self._services.desk.set_model(model)
+        self._show_model()
+
+    def _on_result(self, ticket: Ticket, result: object) -> None:
+        """Says how the shown picture was prepared, and shows the report that was asked for."""
+        image = getattr(result, "image", None)
+        if image is not None and hasattr(result, "from_cache") and image.image_id == self._services.desk.current:
+            self.status.show_cache(result.from_cache, getattr(result, "seconds", 0.0))
+        if self._report_ticket is not None and ticket == self._report_ticket:
+            self._report_ticket = None
+            self._show_report(result)
+
+    def _enable(self) -> None:
+        desk, here = self._services.desk, self.stack.currentWidget() is self.annotate
+        self.actions_.enable(_NEEDS_PICTURE, here and desk.current is not None)
+        self.actions_.enable(_NEEDS_FOLDER, desk.project is not None)
+        canvas = self.annotate.canvas
+        self.actions_["undo"].setEnabled(here and canvas.can_undo())
+        self.actions_["redo"].setEnabled(here and canvas.can_redo())
+
+    def _offer_backup(self, folder: Path, error: AppError, backup: Path | None) -> None:
+        message = self.messages.show_error(error)
+        if backup is not None:
+            text = self.tr("Put back the backup %1").replace("%1", backup.name)
+            message.offer(text, lambda: self._restore_backup(folder, backup))
+
+    def _restore_backup(self, folder: Path, backup: Path) -> None:
+        self._services.desk.restore(folder, backup)
+        self.show_workspace("annotate")
+
+    # Dialogs --------------------------------------------------------------------------------------------------------
+
+    def show_settings(self) -> SettingsDialog:
+        """Opens the settings beside the window; they hold at once."""
+        dialog = SettingsDialog(self._services.settings, self._services.shortcuts, self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.failed.connect(self.messages.show_error)
+        dialog.open()
+        return dialog
+
+    def show_shortcuts(self) -> ShortcutsPage:
+        """F1."""
+        page = ShortcutsPage(self._services.shortcuts, self)
+        page.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        page.edit_wanted.connect(lambda: self.show_settings().show_shortcuts())
+        page.open()
+        return page
+
+    def _export(self) -> None:
+        project = self._services.desk.project
+        if project is not None:
+            dialog = ExportDialog(project, parent=self)
+            dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+            dialog.open()
+
+    def _ask_for_report(self) -> None:
+        self.status.say(self.tr("Looking at the system…"))
+        self._report_ticket = self._services.ask_for_diagnosis()
+
+    def _show_report(self, diagnosis: object) -> None:
+        dialog = ReportDialog(self._services.report(diagnosis), self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.open()
+
+    def _find(self) -> None:
+        self.show_workspace("annotate")
+        self.annotate.browser.name.setFocus(Qt.FocusReason.ShortcutFocusReason)
+
+    def _close_folder(self) -> None:
+        self._services.desk.close()
+        self.show_workspace("annotate")
+
+    def _show_in_folder(self) -> None:
+        document = self._services.desk.document
+        if document is not None:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(document.path.parent)))
+
+    def _last_place(self) -> str:
+        recent = self._services.recent.all()
+        return str(recent[0]) if recent else ""
