@@ -205,7 +205,7 @@ def _misfits(wanted: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tenso
 def _foreign(state: Mapping[str, Any]) -> str:
     """Names the usual wrong files."""
     keys = list(state)
-    if any(k.startswith("image_encoder.blocks.") or k.startswith("image_encoder.patch_embed") for k in keys):
+    if any(k.startswith(("image_encoder.blocks.", "image_encoder.patch_embed")) for k in keys):
         return "These are weights of the first Segment Anything (SAM), not of SAM 2."
     if any(k.startswith(("visual.", "text_model.", "vision_model.")) for k in keys):
         return "These look like weights of a CLIP model, not of SAM 2."

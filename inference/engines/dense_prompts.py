@@ -1,7 +1,7 @@
 """Prompts drawn as a map for SAM's mask input: what lets a small model learn from little data.
 
-A box is filled, clicks are drawn as small discs with soft edges, and both go over the logits of the previous answer. Training and
-the engine call the same function, so a model sees in use what it saw in training.
+A box is filled, clicks are drawn as small discs with soft edges, and both go over the logits of the previous answer.
+Training and the engine call the same function, so a model sees in use what it saw in training.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The starter: SAM 2's image encoder, prompt encoder and mask decoder from the `sam2` package, made small.
 
 Two changes make it learn from a few thousand pictures. The mask input, which also carries the prompts (see
-`dense_prompts`), is split into separate ranges before its first convolution; and the decoder's two-way transformer mixes
-neighbouring picture tokens by a convolution after each layer, so that a prompt can spread over the object it was put on. It is a
-`SAM2Base` in everything else and works in `SAM2ImagePredictor` and `SAM2AutomaticMaskGenerator`.
+`dense_prompts`), is split into separate ranges before its first convolution; and the decoder's two-way transformer
+mixes neighbouring picture tokens by a convolution after each layer, so that a prompt can spread over the object it was
+put on. It is a `SAM2Base` in everything else and works in `SAM2ImagePredictor` and `SAM2AutomaticMaskGenerator`.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from __future__ import annotations
 import torch
 from sam2.modeling.backbones.image_encoder import FpnNeck, ImageEncoder
 from sam2.modeling.position_encoding import PositionEmbeddingSine
-from sam2.modeling.sam2_base import SAM2Base
-from sam2.modeling.sam2_utils import LayerNorm2d
 from sam2.modeling.sam.mask_decoder import MaskDecoder
 from sam2.modeling.sam.transformer import TwoWayTransformer
+from sam2.modeling.sam2_base import SAM2Base
+from sam2.modeling.sam2_utils import LayerNorm2d
 from torch import nn
 
 from inference.engines.dense_prompts import LIMIT

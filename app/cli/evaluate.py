@@ -1,0 +1,109 @@
+"""`main.py evaluate --data DATA --model M --out DIR`: how good a model is, beside GrabCut."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from app.cli.output import JsonOption, Output, output
+
+
+def register(app: typer.Typer) -> None:
+    """Adds `evaluate`."""
+    app.command()(evaluate)
+
+
+def evaluate(
+    ctx: typer.Context,
+    data: Annotated[Path, typer.Option(help="A COCO file, a folder with one, or an Oxford pets folder.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Where evaluation.json and objects.csv go.")],
+    model: Annotated[str, typer.Option("--model", "-m", help="A model's id, or a weights file.")] = "starter",
+    prompts: Annotated[str, typer.Option(help="box, click or box,click.")] = "box,click",
+    clicks: Annotated[int, typer.Option(help="Simulated clicks an object.", min=1, max=20)] = 5,
+    min_area: Annotated[float, typer.Option(help="The least share of its picture that an object covers.")] = 0.01,
+    exclude: Annotated[str, typer.Option(help="Categories to leave out, by name.")] = "region,nucleus",
+    limit: Annotated[int, typer.Option(help="Only so many objects, chosen by --seed; 0 takes all.", min=0)] = 0,
+    grabcut: Annotated[bool, typer.Option(help="Measure OpenCV's GrabCut from the same boxes too.")] = True,
+    seed: Annotated[int, typer.Option(help="Chooses the objects under --limit.")] = 0,
+    split: Annotated[str, typer.Option(help="The split to use of a folder with several: val, test, train.")] = "val",
+    models_dir: Annotated[Path | None, typer.Option(help="Where models are kept.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Measure a model: mean IoU for a box and after simulated clicks, beside GrabCut.
+
+    Every click goes to the centre of the largest error, as in the interactive-segmentation protocol.
+    """
+    from inference.jobs.evaluate import EvaluateRequest, run
+
+    voice = output(ctx, json)
+    request = EvaluateRequest(
+        data=str(data),
+        model=weights_of(model, models_dir),
+        out=str(out),
+        prompts=_words(prompts),
+        clicks=clicks,
+        min_area=min_area,
+        exclude=_words(exclude),
+        limit=limit,
+        grabcut=grabcut,
+        seed=seed,
+        split=split,
+    )
+    with voice.progress("evaluate") as meter:
+        result = run(request, JobContext(meter.update))
+    _show(voice, result.figures, out)
+    voice.finish(result.figures, result.failures)
+
+
+class JobContext:
+    """What a job needs of a worker, for commands that load their own model: progress goes to the meter.
+
+    SIGTERM (a window that wants the command to end, a cluster that needs the machine) becomes `Cancelled` at the next
+    progress, so that the job can write a checkpoint first.
+    """
+
+    models = None
+
+    def __init__(self, show: Any) -> None:
+        import signal
+
+        self._show, self._ending = show, False
+        signal.signal(signal.SIGTERM, self._end)
+
+    def progress(self, done: int, total: int, message: str = "", payload: Any = None) -> None:  # noqa: ARG002
+        """Shows it; raises Cancelled after SIGTERM."""
+        from inference.errors import Cancelled
+
+        self._show(done, total, message)
+        if self._ending:
+            raise Cancelled
+
+    def _end(self, _signal: int, _frame: object) -> None:
+        self._ending = True
+
+
+def weights_of(model: str, models_dir: Path | None) -> str:
+    """The weights file of a model's id, or the file itself. ModelError when there is none."""
+    if Path(model).is_file():
+        return model
+    from inference import catalogue
+    from inference.paths import models_dir as usual
+
+    return str(catalogue.weights_path(model, models_dir or usual()))
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word for word in (part.strip() for part in text.split(",")) if word)
+
+
+def _show(voice: Output, figures: dict[str, Any], out: Path) -> None:
+    keys = [k for k in figures if k == "box" or k.startswith("click") or k == "grabcut_box"]
+    rows = [["all", figures["objects"], *(f"{figures[k]:.3f}" for k in keys)]]
+    for group in ("by_source", "by_size"):
+        for name, values in figures[group].items():
+            rows.append([name, values["objects"], *(f"{values[k]:.3f}" if k in values else "–" for k in keys)])
+    voice.table("Mean IoU", ["", "objects", *keys], rows)
+    times = ", ".join(f"{key} {seconds * 1000:.0f} ms" for key, seconds in figures["seconds"].items())
+    voice.say(f"Median times: {times}. Written to {out}.")

@@ -1,0 +1,109 @@
+"""The interactive-segmentation protocol: the IoU from a box, and after one, two, three … simulated clicks."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from inference.training.clicks import correction_click
+
+Rgb = npt.NDArray[np.uint8]
+BoolMap = npt.NDArray[np.bool_]
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What came out for one object: IoU by key ("box", "click1" …, "grabcut_box"), seconds by key, and the masks."""
+
+    iou: dict[str, float] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    masks: dict[str, BoolMap] = field(default_factory=dict)
+
+
+def iou_of(answer: BoolMap, truth: BoolMap, ignore: BoolMap | None = None) -> float:
+    """Intersection over union of two (H, W) masks, outside of `ignore`; 1 when both are empty."""
+    if ignore is not None:
+        answer, truth = answer & ~ignore, truth & ~ignore
+    union = int(np.count_nonzero(answer | truth))
+    return float(np.count_nonzero(answer & truth)) / union if union else 1.0
+
+
+def tight_box(truth: BoolMap) -> tuple[int, int, int, int]:
+    """x0, y0, x1, y1 with exclusive right and bottom edges."""
+    rows, columns = np.flatnonzero(truth.any(1)), np.flatnonzero(truth.any(0))
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+
+
+class Answerer:
+    """Asks a model as the application does: dense prompts where it wants them, for one click the mask with the
+    best predicted IoU, its single mask for everything less ambiguous."""
+
+    def __init__(self, model: Any, dense_prompts: bool) -> None:
+        from inference.engines.architecture import predictor_for
+
+        self._predictor = predictor_for(model, dense_prompts)
+
+    def set_image(self, rgb: Rgb) -> None:
+        """Encodes a picture, (H, W, 3) uint8."""
+        self._predictor.set_image(rgb)
+
+    def answer(
+        self,
+        clicks: list[tuple[float, float, bool]],
+        box: tuple[float, float, float, float] | None,
+        previous: npt.NDArray[np.float32] | None,
+    ) -> tuple[BoolMap, npt.NDArray[np.float32]]:
+        """The mask (H, W) and its low-resolution logits (1, h, w) to feed back. Coordinates are pixels."""
+        ambiguous = box is None and len(clicks) == 1
+        masks, scores, low_res = self._predictor.predict(
+            np.array([c[:2] for c in clicks], np.float32) if clicks else None,
+            np.array([int(c[2]) for c in clicks], np.int32) if clicks else None,
+            None if box is None else np.array(box, np.float32),
+            previous,
+            multimask_output=ambiguous,
+        )
+        best = int(scores.argmax())
+        return masks[best].astype(bool), low_res[best : best + 1]
+
+
+def run_protocol(
+    answerer: Answerer, truth: BoolMap, box: bool, clicks: int, ignore: BoolMap | None = None, keep: bool = False
+) -> Outcome:
+    """One object of the picture that `answerer` has: a tight box, and from scratch `clicks` clicks.
+
+    Each click goes to the centre of the largest error so far (the first: of the object) and carries the logits before.
+    """
+    outcome = Outcome()
+    if box:
+        started = time.perf_counter()
+        mask, _ = answerer.answer([], tight_box(truth), None)
+        _note(outcome, "box", mask, truth, ignore, time.perf_counter() - started, keep)
+    given: list[tuple[float, float, bool]] = []
+    previous: npt.NDArray[np.float32] | None = None
+    mask = np.zeros_like(truth)
+    for number in range(1, clicks + 1):
+        wrong = mask if ignore is None else np.where(ignore, truth, mask)
+        click = correction_click(truth, wrong)
+        if click is not None:
+            given.append((click[0] + 0.5, click[1] + 0.5, click[2]))
+            started = time.perf_counter()
+            mask, previous = answerer.answer(given, None, previous)
+            seconds = time.perf_counter() - started
+        else:
+            seconds = 0.0
+        _note(outcome, f"click{number}", mask, truth, ignore, seconds, keep)
+    return outcome
+
+
+def _note(
+    outcome: Outcome, key: str, mask: BoolMap, truth: BoolMap, ignore: BoolMap | None, seconds: float, keep: bool
+) -> None:
+    outcome.iou[key] = iou_of(mask, truth, ignore)
+    if seconds > 0:
+        outcome.seconds[key] = seconds
+    if keep:
+        outcome.masks[key] = mask

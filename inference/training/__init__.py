@@ -1,0 +1,1 @@
+"""Data sets, losses and training loops that a person can read from top to bottom."""

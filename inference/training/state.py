@@ -1,0 +1,77 @@
+"""The state of a training run on disk, so that it goes on exactly where it stopped."""
+
+from __future__ import annotations
+
+import copy
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from inference.errors import ModelError, StorageError
+
+
+class Ema:
+    """A running average of a model's weights: what is validated and kept. Early on it follows faster."""
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        self.model = copy.deepcopy(model).eval().requires_grad_(False)
+        self.decay = decay
+
+    @torch.no_grad()
+    def update(self, model: nn.Module, step: int) -> None:
+        keep = min(self.decay, (1 + step) / (10 + step))
+        mine, theirs = self.model.state_dict(), model.state_dict()
+        floats = [k for k, v in mine.items() if v.is_floating_point()]
+        torch._foreach_lerp_([mine[k] for k in floats], [theirs[k] for k in floats], 1 - keep)
+
+
+@dataclass(slots=True)
+class RunState:
+    """Where a run is: optimizer steps done, seconds trained, and the best validation so far."""
+
+    step: int = 0
+    seconds: float = 0.0
+    best: float = -1.0
+
+
+def save_state(path: Path, model: nn.Module, ema: Ema, optimizer: torch.optim.Optimizer, state: RunState) -> None:
+    """Beside first, then renamed. StorageError when it cannot be written."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    content = {
+        "model": model.state_dict(),
+        "ema": ema.model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "rng": torch.get_rng_state(),
+        "step": state.step,
+        "seconds": state.seconds,
+        "best": state.best,
+    }
+    try:
+        torch.save(content, beside)
+        beside.replace(path)
+    except (OSError, RuntimeError) as error:
+        beside.unlink(missing_ok=True)
+        raise StorageError(
+            f"The training state could not be written: {error}.", path, "Free space on the disk."
+        ) from error
+
+
+def load_state(path: Path, model: nn.Module, ema: Ema, optimizer: torch.optim.Optimizer) -> RunState:
+    """Fills model, EMA and optimizer from `save_state`'s file. ModelError when it is damaged or of another model."""
+    try:
+        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        model.load_state_dict(content["model"])
+        ema.model.load_state_dict(content["ema"])
+        optimizer.load_state_dict(content["optimizer"])
+        torch.set_rng_state(content["rng"])
+        return RunState(int(content["step"]), float(content["seconds"]), float(content["best"]))
+    except (RuntimeError, KeyError, ValueError, EOFError, OSError) as error:
+        raise ModelError(
+            f"The training state cannot be continued: {str(error)[:200]}",
+            path,
+            "Start a new run in another folder, or with --init from its best checkpoint.",
+        ) from error

@@ -1,0 +1,59 @@
+"""Several processes training one model (torchrun, SLURM): each takes its own pictures, gradients are averaged.
+
+On CPUs one thread a process beats several threads in one: they meet once a step and not once an operation.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+from torch import nn
+
+
+@dataclass(frozen=True, slots=True)
+class Team:
+    """This process's place among those that train together; `size` 1 is the usual lone process."""
+
+    rank: int = 0
+    size: int = 1
+
+    @classmethod
+    def join(cls) -> Team:
+        """Joins the group that torchrun's environment variables describe; a lone process when there are none."""
+        size = int(os.environ.get("WORLD_SIZE", "1"))
+        if size == 1:
+            return cls()
+        if not dist.is_initialized():
+            dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+        return cls(dist.get_rank(), size)
+
+    @property
+    def leads(self) -> bool:
+        """Validates, writes and reports."""
+        return self.rank == 0
+
+    def agree(self, value: float) -> float:
+        """What the leader says, to all."""
+        if self.size == 1:
+            return value
+        told = torch.tensor([value], dtype=torch.float64)
+        dist.broadcast(told, 0)
+        return float(told)
+
+    def average_gradients(self, model: nn.Module) -> None:
+        """In place. A parameter without a gradient anywhere must be without it everywhere."""
+        if self.size == 1:
+            return
+        gradients = [p.grad for p in model.parameters() if p.grad is not None]
+        flat = torch.cat([g.reshape(-1) for g in gradients])
+        dist.all_reduce(flat)
+        flat /= self.size
+        for gradient, part in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
+            gradient.copy_(part.view_as(gradient))
+
+    def leave(self) -> None:
+        if self.size > 1 and dist.is_initialized():
+            dist.destroy_process_group()
