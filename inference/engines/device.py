@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import os
 import sys
+import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -105,7 +108,7 @@ def explain() -> list[str]:
 
     chosen = _auto()
     lines = [f"torch {torch.__version__}", f"device: {chosen.name} ({chosen.precision}): {chosen.reason}"]
-    lines += [f"CUDA card {i}: {_card_words(i)}" for i in range(_cards())]
+    lines += [f"CUDA card {i}: {_card_words(i)}" for i in _cards()]
     if not _cards():
         lines.append(f"no CUDA: {_why_no_cuda()}")
     if not _has_mps():
@@ -138,7 +141,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 def _auto() -> Device:
     if _cards():
-        return _cuda(0, "the first CUDA card")
+        return _cuda(_cards()[0], "the first CUDA card")
     if _has_mps():
         return _mps("Apple's GPU through Metal")
     return _cpu(_why_no_cuda() if _why_no_mps().startswith("this is not") else _why_no_mps())
@@ -153,8 +156,9 @@ def _forced(kind: str, index: int) -> Device:
         return _mps("asked for")
     if not _cards():
         raise UsageError(f"CUDA cannot be used: {_why_no_cuda()}.", remedy="Choose auto or cpu.")
-    if index >= _cards():
-        raise UsageError(f"There is no CUDA card {index}; {_cards()} found.", remedy="Choose cuda:0 or auto.")
+    if index not in _cards():
+        known = ", ".join(f"cuda:{i}" for i in _cards())
+        raise UsageError(f"There is no usable CUDA card {index}.", remedy=f"Choose auto or {known}.")
     return _cuda(index, "asked for")
 
 
@@ -172,10 +176,47 @@ def _cuda(index: int, reason: str) -> Device:
     return Device("cuda", str(properties.name), precision, reason, thread_count(), index)
 
 
-def _cards() -> int:
+@functools.cache
+def _cuda_state() -> tuple[tuple[int, ...], str]:
+    """The numbers of the usable cards, and why there is none. Torch says the latter in a warning only."""
     import torch
 
-    return int(torch.cuda.device_count()) if torch.cuda.is_available() else 0
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        found = int(torch.cuda.device_count()) if torch.cuda.is_available() else 0
+        kernels = torch.cuda.get_arch_list() if found else []
+        usable = tuple(i for i in range(found) if supports((_properties(i).major, _properties(i).minor), kernels))
+    if usable:
+        return usable, ""
+    if found:
+        return (), f"the card ({_properties(0).name}) is too old for this torch"
+    if torch.version.cuda is None and torch.version.hip is None:
+        return (), "this torch is built without CUDA"
+    reason = f" ({str(said[0].message).splitlines()[0]})" if said else ""
+    return (), f"this torch has CUDA, but no card or no driver was found{reason}"
+
+
+def supports(capability: tuple[int, int], kernels: Sequence[str]) -> bool:
+    """Whether a build of torch has code for a card.
+
+    Args:
+        capability: of the card, (9, 0) for an H100.
+        kernels: `torch.cuda.get_arch_list()`: "sm_90" is machine code for cards 9.0 and later ones that begin with 9,
+            "compute_90" can be translated for every later card. Other names (AMD's) are taken on trust.
+    """
+    card = capability[0] * 10 + capability[1]
+    for name in kernels:
+        kind, _, digits = name.partition("_")
+        number = int(digits.rstrip("af") or 0) if digits.rstrip("af").isdigit() else None
+        if number is None or kind not in ("sm", "compute"):
+            return True
+        if number <= card and (kind == "compute" or number // 10 == capability[0]):
+            return True
+    return not kernels
+
+
+def _cards() -> tuple[int, ...]:
+    return _cuda_state()[0]
 
 
 def _properties(index: int) -> Any:
@@ -196,11 +237,7 @@ def _has_mps() -> bool:
 
 
 def _why_no_cuda() -> str:
-    import torch
-
-    if torch.version.cuda is None and getattr(torch.version, "hip", None) is None:
-        return "this torch is built without CUDA"
-    return "this torch has CUDA, but no card or no driver was found"
+    return _cuda_state()[1]
 
 
 def _why_no_mps() -> str:

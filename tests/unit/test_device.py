@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -85,3 +86,32 @@ def test_preparing_and_asking_for_the_class_imports_no_torch() -> None:
         "assert os.environ['PYTORCH_ENABLE_MPS_FALLBACK'] == '1'; assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("capability", "kernels", "answer"),
+    [
+        ((9, 0), ["sm_80", "sm_90"], True),
+        ((9, 0), ["sm_80", "sm_90a"], True),
+        ((8, 9), ["sm_80", "sm_86"], True),
+        ((8, 0), ["sm_86"], False),
+        ((6, 1), ["sm_75", "sm_80"], False),
+        ((12, 1), ["sm_90", "compute_90"], True),
+        ((12, 1), ["sm_90"], False),
+        ((9, 0), ["gfx90a"], True),
+        ((9, 0), [], True),
+    ],
+)
+def test_which_cards_a_build_of_torch_can_run(capability: tuple[int, int], kernels: list[str], answer: bool) -> None:
+    assert devices.supports(capability, kernels) is answer
+
+
+def test_a_card_is_chosen_with_its_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    old_and_new = {0: SimpleNamespace(name="Old", major=7, minor=5), 1: SimpleNamespace(name="New", major=9, minor=0)}
+    monkeypatch.setattr(devices, "_cards", lambda: (0, 1))
+    monkeypatch.setattr(devices, "_properties", old_and_new.__getitem__)
+    assert (choose().name, choose().precision, choose().torch_name) == ("Old", "float32", "cuda:0")
+    assert (choose("cuda:1").name, choose("cuda:1").precision) == ("New", "bfloat16")
+    assert choose("cuda:1", "float32").precision == "float32"
+    with pytest.raises(UsageError, match="usable CUDA card 2"):
+        choose("cuda:2")
