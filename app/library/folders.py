@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections import Counter
 
 from PySide6.QtCore import QObject, Qt, QTimer
 from PySide6.QtGui import QStandardItem, QStandardItemModel
 
 from app.library.model import ImageModel
-from app.library.order import folder_key
+from app.library.order import folder_key, natural_key
 
 FolderRole = Qt.ItemDataRole.UserRole + 1  # str: the folder relative to the project's, "" for that itself
 CountRole = Qt.ItemDataRole.UserRole + 2  # int: pictures in it and below it
@@ -23,6 +24,7 @@ class FolderModel(QStandardItemModel):
         super().__init__(parent)
         self._images, self._name = images, name
         self._counts: dict[str, int] = {}
+        self._items: dict[str, QStandardItem] = {}
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.setInterval(100)
@@ -36,36 +38,43 @@ class FolderModel(QStandardItemModel):
 
     def item_of(self, folder: str) -> QStandardItem | None:
         """The row of a folder."""
-        item: QStandardItem | None = self.item(0)
-        for depth in range(len(folder.split("/")) if folder else 0):
-            wanted = "/".join(folder.split("/")[: depth + 1])
-            rows = range(item.rowCount()) if item is not None else ()
-            item = next((c for r in rows if item and (c := item.child(r)).data(FolderRole) == wanted), None)
-        return item
+        return self._items.get(folder)
 
     def rebuild(self) -> None:
-        """Counts anew; the rows are left alone when nothing changed."""
+        """Counts anew. Rows of folders that stay are kept, and with them what a view has chosen and unfolded."""
         counts = _totals(self._images.folder_counts())
-        if counts == self._counts and self.rowCount():
-            return
+        for folder in reversed([f for f in self._counts if f not in counts]):  # the deepest first
+            self._remove(folder)
+        for folder, count in counts.items():
+            if folder not in self._items:
+                self._insert(folder)
+            if self._counts.get(folder) != count or folder not in self._counts:
+                self._show_count(folder, count)
         self._counts = counts
-        self.clear()
-        items = {"": self._item("", self._name)}
-        self.appendRow(items[""])
-        for folder in counts:
-            if folder:
-                parent, _, name = folder.rpartition("/")
-                items[folder] = self._item(folder, name)
-                items[parent].appendRow(items[folder])
 
-    def _item(self, folder: str, name: str) -> QStandardItem:
-        count = self._counts.get(folder, 0)
-        item = QStandardItem(f"{name}  {count}")
+    def _remove(self, folder: str) -> None:
+        item = self._items.pop(folder)
+        parent = item.parent()
+        parent.removeRow(item.row())
+
+    def _insert(self, folder: str) -> None:
+        parent, _, name = folder.rpartition("/")
+        item = QStandardItem()
         item.setEditable(False)
         item.setData(folder, FolderRole)
+        item.setToolTip(folder or self._name)
+        self._items[folder] = item
+        if not folder:
+            self.appendRow(item)
+            return
+        above = self._items[parent]
+        keys = [natural_key(above.child(row).data(FolderRole).rpartition("/")[2]) for row in range(above.rowCount())]
+        above.insertRow(bisect(keys, natural_key(name)), item)
+
+    def _show_count(self, folder: str, count: int) -> None:
+        item = self._items[folder]
+        item.setText(f"{folder.rpartition('/')[2] or self._name}  {count}")
         item.setData(count, CountRole)
-        item.setToolTip(folder or name)
-        return item
 
 
 def _totals(direct: dict[str, int]) -> dict[str, int]:

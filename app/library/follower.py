@@ -15,7 +15,7 @@ from app.library.watch import Watch
 
 log = logging.getLogger(__name__)
 
-FIRST_BATCH, BATCH = 256, 1500  # few at first, to be on the screen at once
+FIRST_BATCH, BATCH = 256, 5000  # few at first, to be on the screen at once
 QUIET_S, PATIENCE_S = 0.25, 1.0  # changes are looked at when they pause, at the latest after this time
 POLL_S = 10.0  # where the system cannot watch
 

@@ -69,6 +69,11 @@ class ThumbnailService(QObject):
     def edge(self) -> int:
         return self._edge
 
+    @property
+    def made(self) -> int:
+        """How many there were so far."""
+        return self._made
+
     def get(self, image_id: str) -> QImage | None:
         """The thumbnail, or None: then it is being made (`ready` follows) or cannot be (`problem`). Never waits."""
         with self._wake:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPersistentModelIndex, Qt
 from PySide6.QtTest import QAbstractItemModelTester
 from pytestqt.qtbot import QtBot
 
@@ -217,8 +217,16 @@ def test_subfolders_with_counts(model: ImageModel, folder: Path, qtbot: QtBot) -
     item = folders.item_of("b/c")
     assert item is not None
     assert (item.data(FolderModel.FolderRole), item.data(FolderModel.CountRole)) == ("b/c", 1)
+    tester = QAbstractItemModelTester(folders, QAbstractItemModelTester.FailureReportingMode.Fatal)
+    chosen = QPersistentModelIndex(item.index())
     (folder / "b" / "x.jpg").unlink()
-    qtbot.waitUntil(lambda: folders.folders() == {"": 5, "a": 1, "b": 1, "b/c": 1})
+    (folder / "a" / "z.jpg").unlink()
+    touch(folder, "A1/q.png", "b10/r.png")
+    qtbot.waitUntil(lambda: folders.folders() == {"": 6, "A1": 1, "b": 1, "b/c": 1, "b10": 1})
+    root = folders.item(0)
+    assert [root.child(row).text() for row in range(root.rowCount())] == ["A1  1", "b  1", "b10  1"]
+    assert chosen.data(FolderModel.FolderRole) == "b/c"  # what a view has chosen stays chosen
+    del tester
 
 
 def test_many_changes_at_once(project: Project, folder: Path, qtbot: QtBot) -> None:
