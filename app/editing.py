@@ -172,7 +172,7 @@ def inner_points(mask: Mask, count: int = 1) -> list[XY]:
         if deepest <= 0:
             break
         found.append((patch.x + column + 0.5, patch.y + row + 0.5))
-        cv2.circle(depth, (column, row), math.ceil(deepest * 1.5), 0, -1)
+        cv2.circle(depth, (column, row), math.ceil(deepest * 0.7), 0, -1)
     return found
 
 

@@ -231,7 +231,8 @@ class Hand(QObject):
             return True
         if key == Key.Key_Backspace:
             return self._back()
-        return False
+        # Tab cycles candidates (an action of the window); where that does not hold, the focus stays all the same.
+        return key in (Key.Key_Tab, Key.Key_Backtab)
 
     def _key_up(self, event: QKeyEvent) -> bool:
         if event.key() != Key.Key_Space:

@@ -158,7 +158,9 @@ class Overlay(QObject):
         painter.setTransform(view.transform, True)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, view.device_scale < 1.5)
         for instance, shape in drawn:
-            shape.fill(painter, self.color(instance), style.opacity * (1.25 if instance.id in scene.selected else 1))
+            shape.fill(
+                painter, self.color(instance), min(style.opacity * (1.25 if instance.id in scene.selected else 1), 1.0)
+            )
         for instance, shape in drawn:
             if instance.id not in scene.selected and style.outline:
                 painter.setPen(_line(QColor(0, 0, 0, 110), 3.2))
