@@ -58,8 +58,8 @@ def prepare_environment() -> None:
 def thread_count() -> int:
     """Torch threads that leave the window smooth: one core stays free where there are more than two.
 
-    On one or two cores all are used: the window is idle most of the time and wakes in between (measured,
-    docs/inference.md); giving half of the machine away would make every answer nearly twice as slow.
+    On one or two cores all are used: the models run in a process of their own, the window is idle most of the time
+    and wakes in between; giving half of the machine away would make every answer nearly twice as slow.
     `OMP_NUM_THREADS` wins.
     """
     wish = os.environ.get("OMP_NUM_THREADS", "")

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from inference.engines.architecture import predictor_for
+from inference import paths
+from inference.engines.architecture import configs, load_checkpoint, predictor_for
 from inference.engines.device import Device
 from inference.engines.embedding import network_input
 from inference.engines.segmenter import Segmenter
@@ -63,6 +64,23 @@ def test_the_same_bits_with_dense_prompts(prompts: Prompts) -> None:
     model = random_model()
     predictor = predictor_for(model, dense_prompts=True)
     assert_same(predictor, Segmenter(model, SMALL), picture(700, 1000, 4), prompts, True)
+
+
+@pytest.mark.slow
+def test_the_same_bits_with_sam_2_1_tiny_at_its_own_size() -> None:
+    config = configs["sam2.1-tiny"]
+    model = random_model(config)
+    assert_same(predictor_for(model), Segmenter(model, config), picture(1500, 1100), CLICK, True)
+
+
+@pytest.mark.parametrize("prompts", [CLICK, BOX], ids=["click", "box"])
+def test_the_same_bits_with_the_built_in_model(prompts: Prompts) -> None:
+    weights = paths.checkpoint("winnow-starter.safetensors")
+    if not weights.is_file():
+        pytest.skip("the built-in model is not trained yet")
+    model, config = load_checkpoint(weights)
+    predictor = predictor_for(model, dense_prompts=config.dense_prompts)
+    assert_same(predictor, Segmenter(model, config), picture(640, 480), prompts, True)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 400), (1999, 17), (1300, 1200)])
