@@ -125,7 +125,8 @@ def save_checkpoint(
         save_file(state, str(beside), metadata=metadata)
         beside.replace(target)
     except OSError as error:
-        beside.unlink(missing_ok=True)
+        if beside.parent.is_dir():
+            beside.unlink(missing_ok=True)
         raise StorageError(
             f"The checkpoint could not be written: {error.strerror or error}.",
             path,

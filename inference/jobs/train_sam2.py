@@ -46,7 +46,7 @@ class TrainSam2Request:
 
 @dataclass(frozen=True, slots=True)
 class TrainSam2Result:
-    """The best checkpoint, its validation figures (mean IoU by key), steps, seconds, and pictures that were left out."""
+    """The best checkpoint, its validation figures (mean IoU by key), steps, seconds, and pictures left out."""
 
     checkpoint: str
     metrics: dict[str, float]
