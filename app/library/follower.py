@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
-from app.library.scan import Scan
+from app.library.scan import Entry, Scan
 from app.library.watch import Watch
 
 log = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ class Follower(QObject):
     """Scans a folder and then follows it, in a thread of its own. Signals arrive in the receiver's thread.
 
     Signals:
-        found(list of Entry): pictures in order, batch by batch, while scanning.
+        found(list of Entry): pictures in order, batch by batch, while scanning; the next follows `take_next`.
         scanned(list of image ids, list of AppError): everything was found; the errors name unreadable subfolders.
         changed(Difference): pictures came or went afterwards.
         rewritten(list of image ids): the content of these files changed.
@@ -40,10 +40,15 @@ class Follower(QObject):
         self._folder, self._watch, self._poll_s = folder, watch, poll_s
         self._notices: queue.SimpleQueue[tuple[str, str | None] | None] = queue.SimpleQueue()
         self._stop = threading.Event()
+        self._taken = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"library {folder}", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
+
+    def take_next(self) -> None:
+        """The receiver of `found` is ready for more."""
+        self._taken.set()
 
     def look(self) -> None:
         """Asks for a look at the whole tree now."""
@@ -52,6 +57,7 @@ class Follower(QObject):
     def close(self) -> None:
         """Ends the thread. Twice is harmless."""
         self._stop.set()
+        self._taken.set()
         self._notices.put(None)
         if self._thread.is_alive():
             self._thread.join()
@@ -81,12 +87,18 @@ class Follower(QObject):
                 if self._stop.is_set():
                     return
                 chunk = entries[start : start + BATCH]
-                self.found.emit(chunk[:size])
-                if chunk[size:]:
-                    self.found.emit(chunk[size:])
+                for part in (chunk[:size], chunk[size:]):
+                    if part:
+                        self._hand_over(part)
                 size = BATCH
-                time.sleep(0.001)  # lets the window take the interpreter
         self.scanned.emit(scan.image_ids(), list(scan.problems))
+
+    def _hand_over(self, entries: list[Entry]) -> None:
+        """One batch at a time: many at once would keep the window from painting between them."""
+        self._taken.clear()
+        self.found.emit(entries)
+        while not self._taken.wait(0.5) and not self._stop.is_set():
+            log.debug("%s: waiting for the list", self._folder)
 
     def _follow(self, scan: Scan, *, polling: bool) -> None:
         folders, rewritten = self._collect(polling)

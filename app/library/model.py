@@ -219,6 +219,7 @@ class ImageModel(QStringListModel):
         if shown:
             self._insert(len(self._shown), shown)
         self.scanning.emit(len(self._all))
+        QTimer.singleShot(1, self._follower, self._follower.take_next)  # after the view has painted
 
     def _scanned(self, image_ids: list[str], problems: list[AppError]) -> None:
         self._scanning = False
