@@ -1,4 +1,4 @@
-"""`Mask`: one binary mask of a picture, held as COCO run-length code; pixels, area, box and polygons on demand. No torch.
+"""`Mask`: one binary mask of a picture, held as COCO run-length code; pixels, area, box and polygons on demand.
 
 The run-length code is COCO's (column-major, pycocotools), so a mask of a 100-megapixel picture costs kilobytes
 and a COCO export is exact by construction.
@@ -15,6 +15,8 @@ import numpy.typing as npt
 from pycocotools import mask as coco
 
 BoolArray = npt.NDArray[np.bool_]
+
+_MOST_PIXELS = 2**32 - 1  # pycocotools counts in unsigned 32-bit numbers
 
 
 @dataclass(frozen=True)
@@ -43,11 +45,11 @@ class Mask:
         size, counts = rle.get("size"), rle.get("counts")
         if not (isinstance(size, (list, tuple)) and len(size) == 2):
             raise ValueError("an RLE has a size of [height, width]")
-        height, width = int(size[0]), int(size[1])
-        if height < 0 or width < 0:
-            raise ValueError("an RLE's size is not negative")
+        height, width = _whole(size[0]), _whole(size[1])
+        if height < 0 or width < 0 or height * width > _MOST_PIXELS:
+            raise ValueError("an RLE's size is not negative and not beyond all pictures")
         if isinstance(counts, list):
-            runs = [int(c) for c in counts]
+            runs = [_whole(c) for c in counts]
         elif isinstance(counts, (str, bytes)):
             runs = _runs(counts.decode("ascii") if isinstance(counts, bytes) else counts)
         else:
@@ -60,12 +62,16 @@ class Mask:
 
     @classmethod
     def from_polygons(cls, polygons: Sequence[npt.ArrayLike], height: int, width: int) -> Mask:
-        """From polygons ((N, 2) x, y in pixels, filled by the even-odd rule, so inner rings are holes)."""
-        canvas = np.zeros((height, width), np.uint8)
-        rings = [np.round(np.asarray(p, np.float64).reshape(-1, 2) - 0.5).astype(np.int32) for p in polygons]
-        if rings:
-            cv2.fillPoly(canvas, rings, 1)
-        return cls.from_array(canvas)
+        """From polygons ((N, 2) x, y in pixels): the pixels whose centres lie inside by the even-odd rule.
+
+        So inner rings are holes. Not `cv2.fillPoly`, which adds the pixels of the outline.
+        """
+        flips = np.zeros((height, width + 1), np.uint8)
+        for polygon in polygons:
+            ring = np.asarray(polygon, np.float64).reshape(-1, 2) - 0.5
+            for start, end in zip(ring, np.roll(ring, -1, axis=0), strict=True):
+                _flip_right_of(flips, start, end)
+        return cls.from_array(np.bitwise_xor.accumulate(flips, axis=1)[:, :width])
 
     @classmethod
     def empty(cls, height: int, width: int) -> Mask:
@@ -142,25 +148,45 @@ class Mask:
         return Mask(self.height, self.width, code["counts"].decode("ascii"))
 
 
+def _whole(value: object) -> int:
+    """A number of pixels out of a file; ValueError for anything else."""
+    if isinstance(value, (int, float, np.integer, np.floating)) and value == (whole := int(value)):
+        return whole
+    raise ValueError(f"an RLE holds whole numbers, not {value!r}")
+
+
+def _flip_right_of(flips: npt.NDArray[np.uint8], start: npt.NDArray[np.float64], end: npt.NDArray[np.float64]) -> None:
+    """Marks, in every row that an edge crosses, the first pixel centre to its right (the last column: none)."""
+    (ax, ay), (bx, by) = (start, end) if start[1] < end[1] else (end, start)
+    rows = np.arange(max(int(np.ceil(ay)), 0), min(int(np.ceil(by)), flips.shape[0]))
+    if rows.size:  # none for a horizontal edge
+        crossings = np.ceil(ax + (rows - ay) * ((bx - ax) / (by - ay)))
+        flips[rows, np.clip(crossings, 0, flips.shape[1] - 1).astype(np.int64)] ^= 1
+
+
 def _runs(counts: str) -> list[int]:
-    """COCO's compressed counts as run lengths (rleFrString of pycocotools' maskApi.c); ValueError on bad code."""
-    runs: list[int] = []
-    position = 0
-    while position < len(counts):
-        value, shift, more = 0, 0, True
-        while more:
-            if position >= len(counts):
-                raise ValueError("the RLE ends in the middle of a run")
-            code = ord(counts[position]) - 48
-            if not 0 <= code < 64 or shift > 30:
-                raise ValueError("the RLE holds a character that COCO does not use")
-            value |= (code & 0x1F) << shift
-            more = bool(code & 0x20)
-            position += 1
-            shift += 5
-            if not more and code & 0x10:
-                value |= -1 << shift
-        if len(runs) > 2:
-            value += runs[-2]
-        runs.append(value)
-    return runs
+    """COCO's compressed counts as run lengths (rleFrString of pycocotools' maskApi.c); ValueError on bad code.
+
+    Five bits a character, the lowest first; bit 5 says that more follow, bit 4 of the last is the sign. From the
+    fourth run on, the difference to the run before the last is written.
+    """
+    codes = np.frombuffer(counts.encode("ascii"), np.uint8).astype(np.int64) - 48
+    if not len(codes):
+        return []
+    if codes.min() < 0 or codes.max() >= 64:
+        raise ValueError("the RLE holds a character that COCO does not use")
+    last = (codes & 0x20) == 0
+    if not last[-1]:
+        raise ValueError("the RLE ends in the middle of a run")
+    ends = np.flatnonzero(last)
+    starts = np.concatenate(([0], ends[:-1] + 1))
+    lengths = ends - starts + 1
+    if lengths.max() > 7:
+        raise ValueError("the RLE holds a run that is longer than any picture")
+    place = np.arange(len(codes)) - np.repeat(starts, lengths)
+    runs = np.add.reduceat((codes & 0x1F) << (5 * place), starts)
+    runs -= np.where(codes[ends] & 0x10, np.int64(1) << (5 * lengths), 0)
+    runs[1::2] = np.cumsum(runs[1::2])
+    runs[2::2] = np.cumsum(runs[2::2])
+    result: list[int] = runs.tolist()
+    return result
