@@ -150,8 +150,8 @@ class Mask:
 
 def _whole(value: object) -> int:
     """A number of pixels out of a file; ValueError for anything else."""
-    if isinstance(value, (int, float, np.integer, np.floating)) and value == (whole := int(value)):
-        return whole
+    if isinstance(value, (int, float, np.integer, np.floating)) and np.isfinite(value) and value == int(value):
+        return int(value)
     raise ValueError(f"an RLE holds whole numbers, not {value!r}")
 
 
