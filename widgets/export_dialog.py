@@ -24,7 +24,7 @@ from PySide6.QtWidgets import (
 from app.formats import FORMATS, ExportSummary, ProjectSource, export, format_of
 from app.formats.background import Background
 from app.formats.options import ExportOptions
-from app.formats.select import Digest, digest, kept, split_counts
+from app.formats.select import Tally, digest, split_counts, tally, totals
 from app.project import Project
 from inference.errors import AppError
 from widgets.export_form import ChoiceForm, FormatList, OptionForm
@@ -54,7 +54,7 @@ class ExportDialog(QDialog):
     ) -> None:
         super().__init__(parent)
         self._source = ProjectSource(project)
-        self._digests: list[Digest] | None = None
+        self._tally: Tally | None = None
         self._task: Background | None = None
         self._closing = False
         self._out_edited = False
@@ -76,7 +76,7 @@ class ExportDialog(QDialog):
         self._build()
         self._connect(show_folder)
         self.formats.choose(FORMATS[0].id)
-        self._run(partial(digest, self._source), self._counted)
+        self._run(lambda progress: tally(digest(self._source, progress)), self._counted)
 
     # What is chosen -----------------------------------------------------------------------------------------------
 
@@ -103,21 +103,20 @@ class ExportDialog(QDialog):
 
     # How much that is ---------------------------------------------------------------------------------------------
 
-    def _counted(self, digests: list[Digest]) -> None:
-        self._digests = digests
+    def _counted(self, found: Tally) -> None:
+        self._tally = found
         self._recount()
 
     def _recount(self) -> None:
-        if self._digests is None:
+        if self._tally is None:
             return
         try:
             options = self.options()
-            chosen = kept(self._digests, self._source.classes(), options)
+            images, instances = totals(self._tally, self._source.classes(), options)
         except AppError as error:
             self.count.setText(" ".join(p for p in (error.message, error.remedy) if p))
             self.start.setEnabled(False)
             return
-        images, instances = len(chosen), sum(chosen.values())
         parts = [
             self.tr("Pictures: %1").replace("%1", f"{images:,}"),
             self.tr("instances: %1").replace("%1", f"{instances:,}"),

@@ -26,6 +26,10 @@ class Digest:
     counts: tuple[tuple[int | None, int], ...] = ()
 
 
+Tally = Counter[Digest]
+"""Digests without their names, and how often each occurs."""
+
+
 @dataclass(frozen=True)
 class Selection:
     """What an export would write.
@@ -73,14 +77,30 @@ def select(digests: Iterable[Digest], classes: Sequence[LabelClass], options: Ex
 
 
 def kept(digests: Iterable[Digest], classes: Sequence[LabelClass], options: ExportOptions) -> dict[str, int]:
-    """The chosen pictures and how many instances of each are exported, unsorted: quick enough to follow every click."""
+    """The chosen pictures and how many instances of each are exported, unsorted."""
     wanted = _wanted_classes(classes, options)
-    result: dict[str, int] = {}
-    for each in digests:
-        count = sum(n for c, n in each.counts if (c in wanted if c is not None else options.unlabelled))
+    counted = ((each, _count(each, wanted, options)) for each in digests)
+    return {each.image_id: count for each, count in counted if _takes(each, count, options)}
+
+
+def tally(digests: Iterable[Digest]) -> Tally:
+    """How many pictures are alike. Made once, in the background; counting from it follows every click."""
+    return Counter(Digest("", each.state, tuple(sorted(each.counts, key=str))) for each in digests)
+
+
+def totals(tally: Tally, classes: Sequence[LabelClass], options: ExportOptions) -> tuple[int, int]:
+    """Pictures and instances that an export would write. UsageError for a class that does not exist."""
+    wanted = _wanted_classes(classes, options)
+    images = instances = 0
+    for each, times in tally.items():
+        count = _count(each, wanted, options)
         if _takes(each, count, options):
-            result[each.image_id] = count
-    return result
+            images, instances = images + times, instances + times * count
+    return images, instances
+
+
+def _count(image: Digest, wanted: set[int], options: ExportOptions) -> int:
+    return sum(n for c, n in image.counts if (c in wanted if c is not None else options.unlabelled))
 
 
 def number(classes: Sequence[LabelClass], wanted: set[int], *, without_class: bool) -> tuple[Category, ...]:

@@ -16,7 +16,7 @@ from PIL import Image
 from app.formats import FORMATS, ExportOptions, MemorySource, SourceImage, export
 from app.formats.names import distinct, safe, stems
 from app.formats.options import Option, format_values, parse_split
-from app.formats.select import assign, digest, select
+from app.formats.select import assign, digest, select, tally, totals
 from app.formats.source import natural, picture_files
 from app.formats.staging import MARKER, Staging
 from app.library.scan import Scan
@@ -46,6 +46,7 @@ def test_choice_of_pictures(tmp_path: Path, options: ExportOptions, images: list
     data = source(tmp_path)
     selection = select(digest(data), data.classes(), options)
     assert sorted(selection.images) == images and selection.instances == instances
+    assert totals(tally(digest(data)), data.classes(), options) == (len(images), instances)
 
 
 def test_classes_are_numbered_in_the_persons_order(tmp_path: Path) -> None:
