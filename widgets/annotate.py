@@ -13,6 +13,7 @@ from app.selection import Selection
 from app.session.desk import Opened
 from app.session.prompting import Options, PromptSession
 from app.settings import Settings
+from inference.errors import AppError
 from widgets.actions import Actions
 from widgets.canvas import Canvas
 from widgets.label_popup import LabelPopup
@@ -72,9 +73,10 @@ class Annotate(QMainWindow):
         self.properties = PropertiesPanel()
         self.history = HistoryPanel()
         self.display = DisplayPanel()
-        self.popup = LabelPopup(self.canvas)
-        self.labelling = Labelling(self.canvas, self._session, self.selection, self.classes, self.popup, settings)
         middle = QWidget()
+        # Not on the canvas itself, where Enter, Tab and Esc are the canvas's keys.
+        self.popup = LabelPopup(middle)
+        self.labelling = Labelling(self.canvas, self._session, self.selection, self.classes, self.popup, settings)
         row = QHBoxLayout(middle)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(0)
@@ -101,7 +103,7 @@ class Annotate(QMainWindow):
         self.history.set_stacks(None, opened.project.stack if opened else None)
 
     def set_document(self, document: Document | None, image_id: str | None) -> None:
-        """Another picture. None with an id is one that cannot be read."""
+        """Another picture. None with an id is one that cannot be read; `show_problem` then says why."""
         self._document = document
         classes = self._opened.project.classes if self._opened else None
         self.selection.set_document(document)
@@ -113,6 +115,10 @@ class Annotate(QMainWindow):
             document.undo_stack if document is not None else None, self._opened.project.stack if self._opened else None
         )
         self.browser.set_current(image_id)
+
+    def show_problem(self, error: AppError) -> None:
+        """The picture cannot be read: says so where it would be."""
+        self.canvas.show_problem(error)
 
     # Layout ---------------------------------------------------------------------------------------------------------
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import sys
@@ -49,7 +48,7 @@ def run(
     limit_pictures(settings)
     crashes = CrashHandler()
     crashes.install()
-    loop = qasync.QEventLoop(app, already_running=True)
+    loop = qasync.QEventLoop(app)
     runner = ThreadRunner(worker_options(settings, models_dir, force_device))
     services = Services.make(settings, runner, loop, models_dir)
     window = MainWindow(services)
@@ -57,11 +56,11 @@ def run(
     window.installEventFilter(start)
     window.show()
     try:
-        return app.exec()
+        return int(loop.run_forever())
     finally:
         services.close()
         crashes.uninstall()
-        _end(loop)
+        loop.close()
 
 
 def make_application() -> QApplication:
@@ -112,9 +111,3 @@ class _Start(QObject):
         self._window.open_paths(list(self._paths))
         QTimer.singleShot(_WARM_UP_MS, lambda: self._services.shelf.start(self._model))
 
-
-def _end(loop: asyncio.AbstractEventLoop) -> None:
-    """Ends the flows' loop; the application's own has ended already."""
-    asyncio.events._set_running_loop(None)
-    loop.stop()
-    loop.close()

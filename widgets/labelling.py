@@ -87,7 +87,8 @@ class Labelling(QObject):
             return
         unknown = instance.class_id is None and bool(self._settings.get("labels.ask"))
         if unknown or self._settings.get("labels.always_ask"):
-            self._popup.ask(instance.id, self._canvas.anchor(instance.id), self._classes.all())
+            at = self._canvas.mapTo(self._popup.parentWidget(), self._canvas.anchor(instance.id))
+            self._popup.ask(instance.id, at, self._classes.all())
 
     def _name(self, instance_id: str, name: str) -> None:
         document, classes = self._document, self._classes

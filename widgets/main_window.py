@@ -143,6 +143,7 @@ class MainWindow(QMainWindow):
             settings.set("window.docks", self.annotate.layout_text())
             settings.set("window.workspace", self.workspace)
         self._services.close()
+        self.annotate.canvas.close_down()
         super().closeEvent(event)
 
     # Building -------------------------------------------------------------------------------------------------------
@@ -208,6 +209,7 @@ class MainWindow(QMainWindow):
         desk.opened.connect(self._show_folder)
         desk.closing.connect(lambda: annotate.set_document(None, None))
         desk.shown.connect(self._show_document)
+        desk.unreadable.connect(annotate.show_problem)
         desk.damaged.connect(self._offer_backup)
         annotate.browser.wanted.connect(desk.show)
         annotate.canvas.cursor_moved.connect(lambda x, y, rgb: self.status.show_cursor((x, y), rgb))
@@ -307,8 +309,6 @@ class MainWindow(QMainWindow):
         self.status.show_cache(None, 0)
         self._show_place()
         self._enable()
-        if document is not None and document.problem is not None:
-            self.messages.show_error(document.problem)
 
     def _show_place(self) -> None:
         desk = self._services.desk

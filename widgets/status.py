@@ -10,7 +10,6 @@ from superqt import QElidingLabel
 from widgets.icons import icon
 from widgets.parts import label, restyle
 
-
 _WORDS_MS = 8000
 
 

@@ -57,6 +57,8 @@ class Desk(QObject):
     """The `Document` that is shown now, or None."""
     damaged = Signal(object, object, object)
     """A DamagedProjectError: its folder (Path), the error, its newest backup (Path or None)."""
+    unreadable = Signal(object)
+    """Why the picture that should be shown cannot be; nothing is shown then."""
     failed = Signal(object)
     message = Signal(str)
 
@@ -175,7 +177,7 @@ class Desk(QObject):
         except AppError as error:
             self._document = None
             self.shown.emit(None)
-            self.failed.emit(error)
+            self.unreadable.emit(error)
             return
         self._opened.project.undo_group.setActiveStack(self._document.undo_stack)
         self.shown.emit(self._document)

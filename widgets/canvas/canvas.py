@@ -37,6 +37,7 @@ __all__ = ["TOOLS", "Canvas"]
 _ZOOM_STEP = 1.25
 _GRID_SCALE = 14.0  # device pixels for an image pixel from which the pixel grid shows
 _FRAME_MS = 33
+_BEHIND = 0.5  # how strongly the instances show behind a suggestion
 
 
 class Canvas(CanvasCommands):
@@ -133,6 +134,10 @@ class Canvas(CanvasCommands):
             self.desk.session.set_document(document)
         self._on_view()
         self.undo_changed.emit()
+
+    def show_problem(self, error: AppError) -> None:
+        """There is no picture to show because of this; says so in its place."""
+        self._on_broken(error)
 
     def set_session(self, session: PromptSession | None) -> None:
         """The prompts of the instance being made."""
@@ -298,7 +303,9 @@ class Canvas(CanvasCommands):
         self._draw_frame(painter)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         if not self.desk.masks_hidden:
+            painter.setOpacity(_BEHIND if self.suggestion.visible else 1.0)
             self.overlay.draw(painter)
+            painter.setOpacity(1.0)
         self.suggestion.draw(painter)
         self._tool.draw(painter)
         self.suggestion.draw_prompts(painter, isinstance(self._tool, BoxTool) and self._tool.changing)

@@ -161,7 +161,8 @@ class Browser(QWidget):
             return
         index = self.folders.currentIndex()
         folder = index.data(FolderModel.FolderRole) if index.isValid() else None
-        self._images.set_filter(self.name.text(), self.state.currentData(), folder or None)
+        state = self.state.currentData()  # Qt hands it back as a plain string
+        self._images.set_filter(self.name.text(), ImageState(state) if state else None, folder or None)
 
     def _show_current(self) -> None:
         if self._images is None or self._current is None:
