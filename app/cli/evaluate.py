@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from app.cli.output import JsonOption, Output, output
+from inference.errors import Cancelled
+from inference.protocol import Progress
 
 
 def register(app: typer.Typer) -> None:
@@ -52,7 +56,7 @@ def evaluate(
         split=split,
     )
     with voice.progress("evaluate") as meter:
-        result = run(request, JobContext(meter.update))
+        result = run(request, JobContext(meter.report))
     _show(voice, result.figures, out)
     voice.finish(result.figures, result.failures)
 
@@ -66,17 +70,13 @@ class JobContext:
 
     models = None
 
-    def __init__(self, show: Any) -> None:
-        import signal
-
+    def __init__(self, show: Callable[[Progress], None]) -> None:
         self._show, self._ending = show, False
         signal.signal(signal.SIGTERM, self._end)
 
-    def progress(self, done: int, total: int, message: str = "", payload: Any = None) -> None:  # noqa: ARG002
+    def progress(self, done: int, total: int, message: str = "", payload: Any = None) -> None:
         """Shows it; raises Cancelled after SIGTERM."""
-        from inference.errors import Cancelled
-
-        self._show(done, total, message)
+        self._show(Progress(done, total, message, payload))
         if self._ending:
             raise Cancelled
 
@@ -89,9 +89,8 @@ def weights_of(model: str, models_dir: Path | None) -> str:
     if Path(model).is_file():
         return model
     from inference import catalogue
-    from inference.paths import models_dir as usual
 
-    return str(catalogue.weights_path(model, models_dir or usual()))
+    return str(catalogue.weights_path(model, models_dir))
 
 
 def _words(text: str) -> tuple[str, ...]:

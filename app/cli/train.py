@@ -63,7 +63,7 @@ def sam2(
         settings=chosen,
     )
     with voice.progress("train") as meter:
-        result = run(request, JobContext(meter.update))
+        result = run(request, JobContext(meter.report))
     figures = ", ".join(f"{key} {value:.3f}" for key, value in result.metrics.items())
     voice.say(f"{result.steps} steps in {result.seconds / 60:.1f} minutes. {figures}\nBest: {result.checkpoint}")
     failures = [ImageError(reason, path) for path, reason in result.broken.items()]

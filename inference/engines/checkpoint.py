@@ -123,6 +123,7 @@ def save_checkpoint(
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         save_file(state, str(beside), metadata=metadata)
+        beside.chmod(0o644)  # safetensors makes it readable by its owner only
         beside.replace(target)
     except OSError as error:
         if beside.parent.is_dir():

@@ -83,7 +83,7 @@ def run(request: TrainSam2Request, context: Context) -> TrainSam2Result:
         if request.trunk_weights:
             model.image_encoder.trunk.load_imagenet(load_file(request.trunk_weights))
 
-    def report(seconds: float, budget: float, line: str, figures: dict[str, Any]) -> None:
+    def report(seconds: float, budget: float, line: str, figures: dict[str, Any] | None) -> None:
         context.progress(int(seconds), int(budget), line, figures)
 
     card = {"data": list(request.data), "init": request.init or request.trunk_weights or "random"}

@@ -27,8 +27,8 @@ from inference.training.state import Ema, RunState, load_state, save_state
 from inference.training.together import Team
 from inference.training.validate import quick_iou
 
-Report = Callable[[float, float, str, dict[str, Any]], None]
-"""(seconds trained, budget in seconds, one line, figures); raises Cancelled to stop with a checkpoint."""
+Report = Callable[[float, float, str, dict[str, Any] | None], None]
+"""(seconds trained, budget in seconds, one line, new figures if any); raises Cancelled to stop with a checkpoint."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +101,12 @@ def train(
 
                 if not team.leads:
                     continue
+                line = None
                 if state.step % 20 == 0:
                     line = mean_of(recent) | {"step": state.step, "seconds": round(state.seconds, 1)}
                     recent.clear()
                     log(out, line)
-                    report(state.seconds, budget, as_text(line), line)
+                report(state.seconds, budget, f"step {state.step}" if line is None else as_text(line), line)
                 if val_records and state.seconds >= next_validation:
                     metrics = validate_and_keep(
                         ema.model, arch, config, val_records, state, best_file, card, out, report

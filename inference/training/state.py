@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+import pickle
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,7 @@ def load_state(path: Path, model: nn.Module, ema: Ema, optimizer: torch.optim.Op
         optimizer.load_state_dict(content["optimizer"])
         torch.set_rng_state(content["rng"])
         return RunState(int(content["step"]), float(content["seconds"]), float(content["best"]))
-    except (RuntimeError, KeyError, ValueError, EOFError, OSError) as error:
+    except (pickle.UnpicklingError, RuntimeError, KeyError, ValueError, EOFError, OSError) as error:
         raise ModelError(
             f"The training state cannot be continued: {str(error)[:200]}",
             path,

@@ -1,0 +1,127 @@
+"""Data sets are read as they come, refused when they are broken, and turned into pictures with true masks."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from inference.errors import FormatError
+from inference.training.augment import make_example
+from inference.training.config import TrainConfig
+from inference.training.data import PictureCache, find_data, read_coco, thing_mask
+from inference.training.loader import BatchMaker, batches
+from tests.unit.training_scene import write_scene
+
+CONFIG = TrainConfig(image_size=64, pictures=2, objects=2, paste_share=0.5)
+
+
+def test_coco_is_found_in_a_folder(tmp_path: Path) -> None:
+    write_scene(tmp_path)
+    records = find_data(tmp_path)
+    assert len(records) == 4 and [t.category for t in records[0].things] == ["blob", "region"]
+    assert records[0].path.is_file() and records[0].source == "s0"
+
+
+def test_polygons_and_crowds(tmp_path: Path) -> None:
+    path = write_scene(tmp_path, pictures=1)
+    data = json.loads(path.read_text())
+    data["annotations"][0]["segmentation"] = [[10.0, 10, 30, 10, 30, 30, 10, 30]]
+    data["annotations"][1]["iscrowd"] = 1
+    path.write_text(json.dumps(data))
+    (record,) = read_coco(path)
+    assert len(record.things) == 1 and record.things[0].area == 400
+
+
+def test_oxford_pets_layout(tmp_path: Path) -> None:
+    (tmp_path / "annotations" / "trimaps").mkdir(parents=True)
+    (tmp_path / "images").mkdir()
+    (tmp_path / "annotations" / "trainval.txt").write_text("cat_1 1 1 1\nmissing_2 1 1 1\n")
+    trimap = np.full((20, 30), 2, np.uint8)
+    trimap[5:15, 5:15], trimap[7:13, 7:13] = 3, 1
+    cv2.imwrite(str(tmp_path / "annotations" / "trimaps" / "cat_1.png"), trimap)
+    cv2.imwrite(str(tmp_path / "images" / "cat_1.jpg"), np.zeros((20, 30, 3), np.uint8))
+    (record,) = find_data(tmp_path)
+    mask = thing_mask(record, 0)
+    assert sorted(np.unique(mask)) == [0, 128, 255] and (mask == 255).sum() == 36
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"images": 3}'])
+def test_what_is_no_coco_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "train.json").write_text(text)
+    with pytest.raises(FormatError, match="train.json"):
+        find_data(tmp_path)
+
+
+def test_no_data_at_all(tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match="no data set"):
+        find_data(tmp_path)
+
+
+def test_names_never_leave_the_folder(tmp_path: Path) -> None:
+    path = write_scene(tmp_path, pictures=1)
+    data = json.loads(path.read_text())
+    data["images"][0]["file_name"] = "../../secret.png"
+    path.write_text(json.dumps(data))
+    with pytest.raises(FormatError, match="outside"):
+        read_coco(path)
+
+
+def test_a_damaged_mask_is_named(tmp_path: Path) -> None:
+    path = write_scene(tmp_path, pictures=1)
+    data = json.loads(path.read_text())
+    data["annotations"][0]["segmentation"]["counts"] = "0"
+    path.write_text(json.dumps(data))
+    with pytest.raises(FormatError, match="Annotation 1"):
+        read_coco(path)
+
+
+def test_examples_hold_what_they_say(tmp_path: Path) -> None:
+    records, cache = read_coco(write_scene(tmp_path)), PictureCache()
+    seen = 0
+    for seed in range(12):
+        example = make_example(records, seed % 4, cache, CONFIG, np.random.default_rng(seed))
+        if example is None:
+            continue
+        seen += 1
+        assert example.image.shape == (64, 64, 3) and example.image.dtype == np.uint8
+        assert example.targets.shape == (2, 16, 16) and example.boxes.shape == (2, 4)
+        for target, (x0, y0, x1, y1) in zip(example.targets, example.boxes, strict=True):
+            rows, columns = np.flatnonzero(target.max(1) > 140), np.flatnonzero(target.max(0) > 140)
+            assert 0 <= x0 < x1 <= 1 and 0 <= y0 < y1 <= 1
+            assert columns[0] >= x0 * 16 - 1 and columns[-1] <= x1 * 16
+            assert rows[0] >= y0 * 16 - 1 and rows[-1] <= y1 * 16
+    assert seen >= 8
+
+
+def test_batches_depend_on_the_step_alone(tmp_path: Path) -> None:
+    records = read_coco(write_scene(tmp_path))
+    first, second = BatchMaker(records, CONFIG), BatchMaker(records, CONFIG)
+    stream = batches(first, 0)
+    straight = [next(stream) for _ in range(3)]
+    stream.close()
+    late = batches(second, 2)
+    assert (next(late).images == straight[2].images).all()
+    late.close()
+    ranks = batches(second, 1, rank=0, size=2)
+    assert (next(ranks).images == straight[2].images).all()
+    ranks.close()
+
+
+def test_unreadable_pictures_are_left_out_and_listed(tmp_path: Path) -> None:
+    records = read_coco(write_scene(tmp_path))
+    records[1].path.write_bytes(b"broken")
+    maker = BatchMaker(records, replace(CONFIG, pictures=8, paste_share=0.0))
+    maker.batch(0)
+    assert list(maker.broken) == [str(records[1].path)]
+
+
+def test_nothing_to_learn_from_is_an_error(tmp_path: Path) -> None:
+    records = read_coco(write_scene(tmp_path, pictures=1))
+    records[0].path.unlink()
+    with pytest.raises(FormatError, match="no training pictures"):
+        BatchMaker(records, CONFIG).batch(0)
