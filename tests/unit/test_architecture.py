@@ -1,4 +1,4 @@
-"""Models are built from their description, recognised from their weights, written and read again; wrong files are refused."""
+"""Models are built from a description, recognised from weights, written and read again; wrong files are refused."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def test_oxford_pets_layout(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "[]", '{"images": 3}'])
 def test_what_is_no_coco_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "train.json").write_text(text)
-    with pytest.raises(FormatError, match="train.json"):
+    with pytest.raises(FormatError, match=r"train\.json"):
         find_data(tmp_path)
 
 

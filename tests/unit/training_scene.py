@@ -1,4 +1,4 @@
-"""A small synthetic data set for the tests of training and evaluation: bright ellipses and boxes on dark noise, as COCO."""
+"""A small synthetic data set for the tests of training and evaluation: bright shapes on dark noise, as COCO."""
 
 from __future__ import annotations
 
