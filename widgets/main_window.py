@@ -20,7 +20,6 @@ from inference.protocol import Ticket
 from widgets.about import AboutDialog, ReportDialog
 from widgets.actions import Actions
 from widgets.annotate import Annotate
-from widgets.export_dialog import ExportDialog
 from widgets.message_bar import MessageBar
 from widgets.models_card import ModelsCard
 from widgets.models_page import ModelsPage
@@ -376,6 +375,8 @@ class MainWindow(QMainWindow):
     def _export(self) -> None:
         project = self._services.desk.project
         if project is not None:
+            from widgets.export_dialog import ExportDialog  # the formats are a tenth of the time until the window shows
+
             dialog = ExportDialog(project, parent=self)
             dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
             dialog.open()

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, QTimer
-from PySide6.QtGui import QPalette
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QStatusBar, QWidget
-from superqt import QElidingLabel
+from PySide6.QtCore import QSize, Qt, QTimer
+from PySide6.QtGui import QPalette, QResizeEvent
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QStatusBar, QWidget
 
 from widgets.icons import icon
 from widgets.parts import label, restyle
@@ -19,7 +18,7 @@ class StatusBar(QStatusBar):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setSizeGripEnabled(False)
-        self.words = QElidingLabel()
+        self.words = Eliding()
         self.words.setContentsMargins(8, 0, 0, 0)
         self.addWidget(self.words, 1)
         self._forget = QTimer(self, singleShot=True, interval=_WORDS_MS)
@@ -39,8 +38,7 @@ class StatusBar(QStatusBar):
 
     def say(self, text: str) -> None:
         """A short sentence; it goes after a while."""
-        self.words.setText(text)
-        self.words.setToolTip(text)
+        self.words.say(text)
         self._forget.start()
 
     def show_cursor(self, position: tuple[float, float] | None, rgb: tuple[int, int, int] | None) -> None:
@@ -74,6 +72,33 @@ class StatusBar(QStatusBar):
 
     def show_saved(self, text: str, *, warning: bool = False) -> None:
         self.saved.show_text(text, warning=warning)
+
+
+class Eliding(QLabel):
+    """One line that ends in "…" where the room ends. (superqt's would double the time until the window shows.)"""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._whole = ""
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+
+    @property
+    def whole(self) -> str:
+        return self._whole
+
+    def say(self, text: str) -> None:
+        self._whole = text
+        self.setToolTip(text)
+        self.setAccessibleName(text)
+        self._fit()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        room = self.contentsRect().width()
+        self.setText(self.fontMetrics().elidedText(self._whole, Qt.TextElideMode.ElideRight, room))
 
 
 class _Fact(QWidget):

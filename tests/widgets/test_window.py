@@ -158,7 +158,7 @@ def test_states_and_stepping(desktop: Desktop, folder: Path) -> None:
     desktop.do("last")
     assert desk.current == "sub/d.png"
     desktop.do("next")
-    assert "last picture" in desktop.window.status.words.text()
+    assert "last picture" in desktop.window.status.words.whole
     browser = desktop.window.annotate.browser
     browser.state.setCurrentIndex(browser.state.findData(ImageState.DONE))
     desktop.until(lambda: desk.images.rowCount() == 1)
