@@ -96,6 +96,7 @@ class Annotate(QMainWindow):
     def set_opened(self, opened: Opened | None) -> None:
         """Another folder, or none."""
         self._opened = opened
+        self.set_document(None, None)  # lets go of the old folder's documents and classes while they are there
         classes = opened.project.classes if opened else None
         self.canvas.set_classes(classes)
         self.browser.set_opened(opened)
