@@ -218,7 +218,8 @@ class _Child:
         """The process is gone and everything it wrote was handled (its own children may keep the pipe open: 1 s)."""
         if self._process.poll() is None:
             return False
-        self._readers[0].join(1.0)
+        for reader in self._readers:
+            reader.join(1.0)
         return self._lines.empty()
 
     def _outcome(self, status: int) -> Any:

@@ -3,8 +3,9 @@
 The two sides talk in turns over one connection, so there is no queue here: while a job reports progress the other side
 may send a more urgent request, which runs right there, before it answers "continue" or "cancel".
 
-to the host:    ("run", pickled request) ("continue",) ("cancel",)
-from the host:  ("begun",) ("ready",) ("progress", Progress) ("result", pickled) ("error", AppError) ("cancelled",)
+to the host:    ("run",) and the pickled request; ("continue",) ("cancel",)
+from the host:  ("begun",) ("ready",) ("progress", Progress) ("error", AppError) ("cancelled",)
+                ("result",) and the pickled result
                 ("log", logger, level, text)
 """
 
@@ -58,18 +59,20 @@ class _Host:
 
     def serve(self) -> None:
         while True:
-            kind, *rest = self._connection.recv()
+            (kind,) = self._connection.recv()
             if kind == "run":
-                self._run(rest[0])
+                self._run()
 
-    def _run(self, pickled: bytes) -> None:
+    def _run(self) -> None:
+        pickled = self._connection.recv_bytes()
         request: Any = None
+        result = b""
         answer: tuple[Any, ...]
         self.send("begun")
         try:
             request = pickle.loads(pickled)  # noqa: S301 - from our own window, over an inherited pipe
-            result = self.executor.run(request, self._report)
-            answer = ("result", pickle.dumps(result, protocol=pickle.HIGHEST_PROTOCOL))
+            result = pickle.dumps(self.executor.run(request, self._report), protocol=pickle.HIGHEST_PROTOCOL)
+            answer = ("result",)
         except (EOFError, BrokenPipeError):
             raise
         except Cancelled:
@@ -78,17 +81,20 @@ class _Host:
             answer = ("error", error)
         except Exception as failure:  # noqa: BLE001 - a request or result that cannot be pickled; logged and told
             answer = ("error", as_app_error(failure, request))
-        self.send(*answer)
+        with self._sending:
+            self.send(*answer)
+            if answer[0] == "result":
+                self._connection.send_bytes(result)  # apart: it may be large, and pickling it twice costs copies
 
     def _report(self, progress: Progress) -> None:
         self.send("progress", progress)
         while True:
-            kind, *rest = self._connection.recv()
+            (kind,) = self._connection.recv()
             if kind == "cancel":
                 raise Cancelled
             if kind == "continue":
                 return
-            self._run(rest[0])
+            self._run()
 
 
 def _die_with_the_window() -> None:

@@ -114,7 +114,8 @@ class WorkerProcess:
     def _begin(self, link: _Link, pickled: bytes) -> bool:
         """Sends the request and waits until its job begins; False when the process is gone."""
         try:
-            link.connection.send(("run", pickled))
+            link.connection.send(("run",))
+            link.connection.send_bytes(pickled)
             while (message := link.connection.recv())[0] != "begun":
                 self._note(*message)
         except (EOFError, OSError):
@@ -127,9 +128,11 @@ class WorkerProcess:
             match kind:
                 case "progress":
                     self._reply(link, rest[0], report)
-                case "result" | "error":
-                    answer: bytes | AppError = rest[0]
-                    return answer
+                case "result":
+                    return link.connection.recv_bytes()
+                case "error":
+                    error: AppError = rest[0]
+                    return error
                 case "cancelled":
                     return Cancelled()
                 case _:
