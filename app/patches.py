@@ -83,8 +83,11 @@ def sampled(mask: Mask, columns: IntArray, rows: IntArray) -> BoolArray:
     apart, place = np.unique(columns, return_inverse=True)
     if apart.size < columns.size:
         return sampled(mask, apart, rows)[:, place]
-    wanted = (columns[:, None] * mask.height + rows[None, :]).ravel()
-    bounds = np.concatenate(([0], np.searchsorted(wanted, run_ends(mask), side="left")))
+    # How many samples lie before each end of a run: those of the columns before, and in its own column those above.
+    column, row = np.divmod(run_ends(mask), mask.height)
+    before = np.searchsorted(columns, column, side="left")
+    own = np.searchsorted(columns, column, side="right") > before
+    bounds = np.concatenate(([0], before * rows.size + own * np.searchsorted(rows, row, side="left")))
     inside = (np.arange(len(bounds) - 1) % 2).astype(bool)
     return np.repeat(inside, np.diff(bounds)).reshape(columns.size, rows.size).T
 

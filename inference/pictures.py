@@ -11,6 +11,7 @@ import hashlib
 import logging
 import struct
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,29 @@ def read_rgb(path: str | Path, max_side: int | None = None) -> RGBArray:
             return pixels if max_side is None else _shrunk_array(pixels, max_side)
         with picture:
             return np.array(_decoded(picture, path, max_side))
+    except AppError:
+        raise
+    except MemoryError:
+        raise OutOfMemory(
+            "The picture does not fit into memory.", path, "Close other programs or make the picture smaller."
+        ) from None
+    except _DECODER_ERRORS as error:
+        raise _broken(path, error) from error
+
+
+def read_strips(path: str | Path, rows: int = 256) -> Iterator[RGBArray]:
+    """The picture as `read_rgb` gives it, from the top in strips of `rows` rows: without a second copy of a large
+    picture in memory, and without keeping other threads from running while that copy is made. Raises as `read_rgb`."""
+    try:
+        picture = _open(path)
+        if picture is None:
+            pixels = _read_deep_tiff(path)
+            yield from (pixels[top : top + rows] for top in range(0, pixels.shape[0], rows))
+            return
+        with picture:
+            rgb = _decoded(picture, path, None)
+            for top in range(0, rgb.height, rows):
+                yield np.array(rgb.crop((0, top, rgb.width, min(top + rows, rgb.height))))
     except AppError:
         raise
     except MemoryError:

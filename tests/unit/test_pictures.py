@@ -242,3 +242,20 @@ def test_content_keys_follow_the_bytes(tmp_path: Path, rgb: np.ndarray) -> None:
     assert content_key(two) != before
     with pytest.raises(ImageError):
         content_key(tmp_path / "none.png")
+
+
+@pytest.mark.parametrize("name", ["turned.jpg", "deep.tif"])
+def test_strips_make_up_the_picture(tmp_path: Path, name: str) -> None:
+    file = tmp_path / name
+    if name == "turned.jpg":
+        exif = Image.Exif()
+        exif[0x0112] = 6
+        Image.fromarray(np.random.default_rng(0).integers(0, 255, (50, 70, 3), np.uint8)).save(file, exif=exif)
+    else:
+        Image.fromarray(np.arange(600 * 40, dtype=np.uint16).reshape(600, 40)).save(file)
+    strips = list(pictures.read_strips(file, rows=32))
+    assert all(len(strip) <= 32 for strip in strips)
+    assert (np.concatenate(strips) == pictures.read_rgb(file)).all()
+    file.unlink()
+    with pytest.raises(ImageError):
+        list(pictures.read_strips(file))

@@ -23,6 +23,10 @@ from widgets.canvas.view import View
 
 _MARGIN = 0.3  # of the widget, on every side
 _ZOOM_DELAY_MS = 40
+_CHIP_HEIGHT = 18.0
+_STROKED_FROM = 1.3  # device pixels for an image pixel
+_DASHED_MOST = 12  # selected instances that get the dashed outline; of more, all get a white one
+_ARRIVALS_MS = 60
 _BUDGET_S = 0.02  # for shapes made at once while drawing; the others are left to the thread
 
 
@@ -58,7 +62,7 @@ class Overlay(QObject):
         super().__init__(parent)
         self._view = view
         self.shapes = ShapeCache(self)
-        self.shapes.changed.connect(self.invalidate)
+        self.shapes.changed.connect(self._on_shape)
         self._scene = Scene()
         self._image = QImage()
         self._scale, self._area = 1.0, QRectF()
@@ -90,10 +94,17 @@ class Overlay(QObject):
         self._stale = True
         self._timer.start(0)
 
+    def _on_shape(self) -> None:
+        """A large shape is there. Many come one after the other, so they are drawn some at a time."""
+        self._stale = True
+        if not self._timer.isActive():
+            self._timer.start(_ARRIVALS_MS)
+
     def view_changed(self) -> None:
         """The picture was moved or zoomed."""
         if self._scale != self._view.scale:
-            self._timer.start(_ZOOM_DELAY_MS)
+            if not self._timer.isActive():
+                self._timer.start(_ZOOM_DELAY_MS)
         elif not self._area.contains(self._view.visible()):
             self._timer.start(0)
 
@@ -154,22 +165,21 @@ class Overlay(QObject):
         shown = [i for i in document.instances if i.visible and i.id not in absent and self._in_sight(i)]
         deadline = time.perf_counter() + _BUDGET_S
         drawn = [(i, self._shape_within(i, deadline)) for i in shown]
+        stroked = view.device_scale > _STROKED_FROM  # dots are larger than the line should be
+        chosen = [pair for pair in drawn if pair[0].id in scene.selected]
         painter.save()
         painter.setTransform(view.transform, True)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, view.device_scale < 1.5)
         for instance, shape in drawn:
-            shape.fill(
-                painter, self.color(instance), min(style.opacity * (1.25 if instance.id in scene.selected else 1), 1.0)
-            )
-        for instance, shape in drawn:
-            if instance.id not in scene.selected and style.outline:
-                painter.setPen(_line(QColor(0, 0, 0, 110), 3.2))
-                painter.drawPath(shape.path)
-                painter.setPen(_line(self.color(instance).lighter(108), 1.7))
-                painter.drawPath(shape.path)
-        for instance, shape in drawn:
-            if instance.id in scene.selected:
-                _selected_outline(painter, shape, self.color(instance))
+            selected, color = instance.id in scene.selected, self.color(instance)
+            edge = markers.WHITE if selected else color.lighter(108)
+            opacity = min(style.opacity * (1.25 if selected else 1), 1.0)
+            shape.fill(painter, color, opacity, edge if (style.outline or selected) and not stroked else None)
+        if stroked and style.outline:
+            for instance, shape in drawn:
+                _outline(painter, shape, self.color(instance))
+        for instance, shape in chosen if len(chosen) <= _DASHED_MOST else ():
+            _selected_outline(painter, shape, self.color(instance))
         painter.restore()
         self._paint_words(painter, shown)
 
@@ -186,11 +196,15 @@ class Overlay(QObject):
             if scene.style.labels and max(area.width(), area.height()) > 14:
                 known = None if scene.classes is None else scene.classes.get(instance.class_id)
                 if known is not None:
-                    markers.chip(painter, area.topLeft(), known.name, self.color(instance), font)
+                    # Above the instance; at the upper edge of the picture inside it, where it is not cut off.
+                    above = area.top() - self._view.offset.y() > _CHIP_HEIGHT
+                    at = area.topLeft() if above else area.topLeft() + QPointF(0, _CHIP_HEIGHT)
+                    markers.chip(painter, at, known.name, self.color(instance), font)
 
     def _shape_within(self, instance: Instance, deadline: float) -> shapes.Shape:
         level = shapes.level_for(self._view.device_scale)
-        key = shapes.key_of(instance.mask, level, self._area)
+        traced = self._view.device_scale > _STROKED_FROM or instance.id in self._scene.selected
+        key = shapes.key_of(instance.mask, level, self._area, traced)
         found = self.shapes.get(key, patient=time.perf_counter() > deadline)
         return found or self.shapes.similar(instance.mask) or shapes.NOTHING
 
@@ -204,6 +218,12 @@ def _line(color: QColor, width: float) -> QPen:
     pen.setCosmetic(True)
     pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
     return pen
+
+
+def _outline(painter: QPainter, shape: shapes.Shape, color: QColor) -> None:
+    for line in (_line(QColor(0, 0, 0, 110), 3.2), _line(color.lighter(108), 1.7)):
+        painter.setPen(line)
+        painter.drawPath(shape.path)
 
 
 def _selected_outline(painter: QPainter, shape: shapes.Shape, color: QColor) -> None:

@@ -6,6 +6,7 @@ system may take its pages back and a 100-megapixel picture does not sit in memor
 
 from __future__ import annotations
 
+import logging
 import math
 import tempfile
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from inference import pictures
+
+log = logging.getLogger(__name__)
 
 RGB = npt.NDArray[np.uint8]
 
@@ -61,9 +64,8 @@ def overview(path: Path) -> RGB:
 
 def build(path: Path) -> Pyramid:
     """Decodes a picture and makes its levels. Raises ImageError, OutOfMemory."""
-    full = pictures.read_rgb(path)
-    if full.shape[0] * full.shape[1] > RAM_PIXELS:
-        full = _on_disk(full)
+    width, height = pictures.read_size(path)
+    full = _on_disk(path, width, height) if width * height > RAM_PIXELS else pictures.read_rgb(path)
     levels = [full]
     while max(levels[-1].shape[:2]) > OVERVIEW_SIDE:
         levels.append(halved(levels[-1]))
@@ -86,12 +88,14 @@ def _odd(strip: RGB) -> bool:
     return bool(strip.shape[0] % 2 or strip.shape[1] % 2)
 
 
-def _on_disk(pixels: RGB) -> RGB:
-    """The same pixels in a mapped temporary file, which goes away with the array. In memory where the disk is full."""
-    try:
-        with tempfile.TemporaryFile(prefix="winnow-") as file:
-            pixels.tofile(file)  # not through the mapping: a full disk would be a bus error there
+def _on_disk(path: Path, width: int, height: int) -> RGB:
+    """The pixels in a mapped temporary file, which goes away with the array. In memory where the disk is full."""
+    with tempfile.TemporaryFile(prefix="winnow-") as file:
+        try:
+            for strip in pictures.read_strips(path):
+                strip.tofile(file)  # not through the mapping: a full disk would be a bus error there
             file.flush()
-            return np.memmap(file, np.uint8, "r", shape=pixels.shape)
-    except OSError:
-        return pixels
+        except OSError as error:
+            log.warning("%s: no room for the picture in the temporary folder (%s)", path, error)
+            return pictures.read_rgb(path)
+        return np.memmap(file, np.uint8, "r", shape=(height, width, 3))
