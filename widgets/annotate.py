@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from PySide6.QtCore import QByteArray, QEvent, QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QAction, QShowEvent
 from PySide6.QtWidgets import QDockWidget, QHBoxLayout, QMainWindow, QTabWidget, QWidget
@@ -230,7 +232,7 @@ class Annotate(QMainWindow):
             }
         )  # fmt: skip
         for number in "123456789":
-            actions.connect_all({f"class_{number}": lambda n=number: self.labelling.use_hotkey(n)})
+            actions.connect_all({f"class_{number}": partial(self.labelling.use_hotkey, number)})
         actions["crosshair"].toggled.connect(lambda on: self._settings.set("canvas.crosshair", on))
         actions["color_by_instance"].toggled.connect(
             lambda on: self._settings.set("canvas.color_by", "instance" if on else "class")

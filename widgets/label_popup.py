@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from PySide6.QtCore import QPoint, QStringListModel, Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QCompleter, QFrame, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
@@ -20,6 +22,7 @@ class LabelPopup(QFrame):
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
+        self._room = parent
         self._instance = ""
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
@@ -46,6 +49,10 @@ class LabelPopup(QFrame):
         layout.addLayout(self._chips)
         self.hide()
 
+    def place(self, widget: QWidget, spot: QPoint) -> QPoint:
+        """A spot of a widget in this one's surroundings."""
+        return widget.mapTo(self._room, spot)
+
     def ask(self, instance_id: str, at: QPoint, classes: tuple[LabelClass, ...]) -> None:
         """Opens beside `at` (in the parent's coordinates), held inside the parent."""
         self._instance = instance_id
@@ -56,14 +63,14 @@ class LabelPopup(QFrame):
                 widget.hide()
                 widget.deleteLater()
         for one in classes[:_CHIPS]:
-            chip = button(one.name, lambda name=one.name: self._choose(name))
+            chip = button(one.name, partial(self._choose, one.name))
             chip.setMaximumWidth(110)
             self._chips.addWidget(chip)
         self._chips.addStretch(1)
         self.name.clear()
         restyle(self, "role", "popup")
         self.adjustSize()
-        room = self.parentWidget().rect().adjusted(8, 8, -8, -8)
+        room = self._room.rect().adjusted(8, 8, -8, -8)
         x = min(max(at.x() + 12, room.left()), max(room.left(), room.right() - self.width()))
         y = min(max(at.y() + 12, room.top()), max(room.top(), room.bottom() - self.height()))
         self.move(x, y)

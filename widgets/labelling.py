@@ -87,7 +87,7 @@ class Labelling(QObject):
             return
         unknown = instance.class_id is None and bool(self._settings.get("labels.ask"))
         if unknown or self._settings.get("labels.always_ask"):
-            at = self._canvas.mapTo(self._popup.parentWidget(), self._canvas.anchor(instance.id))
+            at = self._popup.place(self._canvas, self._canvas.anchor(instance.id))
             self._popup.ask(instance.id, at, self._classes.all())
 
     def _name(self, instance_id: str, name: str) -> None:

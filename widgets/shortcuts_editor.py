@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QCoreApplication, QItemSelectionModel, Qt
+from PySide6.QtCore import QCoreApplication, QItemSelectionModel, QModelIndex, Qt
 from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import (
     QHBoxLayout,
@@ -27,6 +27,7 @@ class ShortcutsEditor(QWidget):
     def __init__(self, shortcuts: Shortcuts, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._shortcuts = shortcuts
+        self._items: dict[str, QTreeWidgetItem] = {}
         self.list = QTreeWidget()
         self.list.setHeaderLabels([self.tr("Action"), self.tr("Keys")])
         self.list.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
@@ -89,6 +90,7 @@ class ShortcutsEditor(QWidget):
                 item = QTreeWidgetItem([QCoreApplication.translate("actions", row.text).rstrip("…"), ""])
                 item.setData(0, _ID, row.id)
                 head.addChild(item)
+                self._items[row.id] = item
             head.setExpanded(True)
         self._refresh()
 
@@ -104,23 +106,17 @@ class ShortcutsEditor(QWidget):
         self._show_current()
 
     def _item(self, action_id: str) -> QTreeWidgetItem | None:
-        for n in range(self.list.topLevelItemCount()):
-            head = self.list.topLevelItem(n)
-            for k in range(head.childCount() if head is not None else 0):
-                item = head.child(k)
-                if item.data(0, _ID) == action_id:
-                    return item
-        return None
+        return self._items.get(action_id)
 
     def _filter(self, text: str) -> None:
+        shown: set[int] = set()
+        for item in self._items.values():
+            item.setHidden(text.casefold() not in item.text(0).casefold())
+            head = item.parent()
+            if head is not None and not item.isHidden():
+                shown.add(self.list.indexOfTopLevelItem(head))
         for n in range(self.list.topLevelItemCount()):
-            head = self.list.topLevelItem(n)
-            if head is None:
-                continue
-            children = [head.child(k) for k in range(head.childCount())]
-            for item in children:
-                item.setHidden(text.casefold() not in item.text(0).casefold())
-            head.setHidden(all(item.isHidden() for item in children))
+            self.list.setRowHidden(n, QModelIndex(), n not in shown)
 
     def _show_current(self) -> None:
         self.key.clear()

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
-from PySide6.QtCore import QObject, Signal, SignalInstance
+from PySide6.QtCore import QCoreApplication, QEventLoop, QObject, Signal, SignalInstance
 
 from inference.errors import AppError, BugError, Cancelled
 from inference.protocol import Priority, Progress, Ticket
 
 log = logging.getLogger(__name__)
+
+_END_S = 1.0
 
 
 class Runner(Protocol):
@@ -77,9 +80,12 @@ class Answers(QObject):
         task.add_done_callback(self._on_flow_end)
 
     def close(self) -> None:
-        """Ends all flows; call it before the loop is closed."""
+        """Ends all flows, and lets them tidy up; call it before the loop is closed."""
         for task in list(self._flows):
             task.cancel()
+        deadline = time.monotonic() + _END_S
+        while self._flows and time.monotonic() < deadline:
+            QCoreApplication.processEvents(QEventLoop.ProcessEventsFlag.ExcludeUserInputEvents)
 
     def _on_flow_end(self, task: asyncio.Task[None]) -> None:
         self._flows.discard(task)

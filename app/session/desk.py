@@ -233,6 +233,17 @@ class Desk(QObject):
         self._model = model
         self._prepare()
 
+    # Classes --------------------------------------------------------------------------------------------------------
+
+    def undo_classes(self) -> None:
+        """Takes the last change of the classes back, in every picture."""
+        if self._opened is not None:
+            self._opened.project.stack.undo()
+
+    def redo_classes(self) -> None:
+        if self._opened is not None:
+            self._opened.project.stack.redo()
+
     # Within -------------------------------------------------------------------------------------------------------
 
     def _show_first(self) -> None:

@@ -64,13 +64,13 @@ class Browser(QWidget):
         self.view.clicked.connect(self._on_index)
         self.view.activated.connect(self._on_index)
         self._count = label(role="muted")
-        self.size = QSlider(Qt.Orientation.Horizontal)
-        self.size.setRange(72, 240)
-        self.size.setMaximumWidth(90)
-        self.size.setAccessibleName(self.tr("Size of the thumbnails"))
-        self.size.setToolTip(self.tr("Size of the thumbnails"))
-        self.size.setValue(int(settings.get("browser.thumbnail_size")))
-        self.size.valueChanged.connect(self._on_size)
+        self.slider = QSlider(Qt.Orientation.Horizontal)
+        self.slider.setRange(72, 240)
+        self.slider.setMaximumWidth(90)
+        self.slider.setAccessibleName(self.tr("Size of the thumbnails"))
+        self.slider.setToolTip(self.tr("Size of the thumbnails"))
+        self.slider.setValue(int(settings.get("browser.thumbnail_size")))
+        self.slider.valueChanged.connect(self._on_size)
         self.as_list = self._mode_button()
         self._lay_out()
         self._show_mode()
@@ -119,7 +119,7 @@ class Browser(QWidget):
         bottom = QHBoxLayout()
         bottom.setSpacing(6)
         bottom.addWidget(self._count, 1)
-        bottom.addWidget(self.size)
+        bottom.addWidget(self.slider)
         bottom.addWidget(self.as_list)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 8, 8, 6)
@@ -146,9 +146,9 @@ class Browser(QWidget):
     def _show_mode(self) -> None:
         as_list = self.as_list.isChecked()
         self._delegate.grid = not as_list
-        self._delegate.edge = self.size.value()
+        self._delegate.edge = self.slider.value()
         self.as_list.setIcon(icon("grid" if as_list else "list"))
-        self.size.setVisible(not as_list)
+        self.slider.setVisible(not as_list)
         self.view.set_grid(not as_list)
         self._show_current()
 
@@ -203,6 +203,8 @@ class _ListView(QListView):
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setTabKeyNavigation(False)
+        # Always, or its coming and going would change how many tiles fit beside each other.
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
         self._grid = True
 
     def set_grid(self, grid: bool) -> None:

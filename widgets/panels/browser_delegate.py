@@ -39,7 +39,7 @@ class BrowserDelegate(QStyledItemDelegate):
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
-        colors, rect = current_colors(), option.rect.adjusted(2, 2, -2, -2)  # type: ignore[attr-defined]
+        colors, rect = current_colors(), option.rect.adjusted(2, 2, -2, -2)
         self._paint_ground(painter, rect, option, index, colors)
         if self.grid:
             picture = rect.adjusted(_PAD - 2, _PAD - 2, 2 - _PAD, -_LINE - 2)
@@ -56,7 +56,7 @@ class BrowserDelegate(QStyledItemDelegate):
     def _paint_ground(
         self, painter: QPainter, rect: QRect, option: QStyleOptionViewItem, index: Index, colors: Colors
     ) -> None:
-        state = option.state  # type: ignore[attr-defined]
+        state = option.state
         chosen = index.data(ImageModel.IdRole) == self.current
         ground = colors.accent_soft if chosen else colors.hover if state & QStyle.StateFlag.State_MouseOver else ""
         if ground:
@@ -120,7 +120,7 @@ class BrowserDelegate(QStyledItemDelegate):
         name = str(index.data(ImageModel.NameRole))
         chosen = index.data(ImageModel.IdRole) == self.current
         painter.setPen(QColor(colors.text if chosen else colors.muted))
-        font = option.font  # type: ignore[attr-defined]
+        font = option.font
         font.setPixelSize(11)
         painter.setFont(font)
         shown = painter.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, area.width())
@@ -136,7 +136,7 @@ class BrowserDelegate(QStyledItemDelegate):
             self._paint_icon(painter, STATE_ICONS[state], badge, _state_color(state, colors), 16)
             room = area.adjusted(0, 0, -24, 0)
         metrics = painter.fontMetrics()
-        painter.setPen(option.palette.color(QPalette.ColorRole.Text))  # type: ignore[attr-defined]
+        painter.setPen(option.palette.color(QPalette.ColorRole.Text))
         half = area.height() // 2
         name = metrics.elidedText(str(index.data(ImageModel.NameRole)), Qt.TextElideMode.ElideMiddle, room.width())
         painter.drawText(room.adjusted(0, 3, 0, -half), Qt.AlignmentFlag.AlignVCenter, name)
