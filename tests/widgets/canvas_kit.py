@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from PySide6.QtCore import QObject, QPoint, QPointF, Qt, QTimer, Signal
-from PySide6.QtGui import QMouseEvent, QWheelEvent
+from PySide6.QtGui import QColor, QMouseEvent, QWheelEvent
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -174,6 +174,12 @@ class Bench:
 
     def at(self, x: float, y: float) -> QPointF:
         return self.canvas.view.to_view(x, y)
+
+    def seen(self, x: float, y: float) -> QColor:
+        """The colour on the screen over an image point."""
+        image = self.canvas.grab().toImage()
+        spot = self.at(x, y) * image.devicePixelRatio()
+        return image.pixelColor(int(spot.x()), int(spot.y()))
 
     def press(self, x: float, y: float, button: Qt.MouseButton = LEFT, modifiers: Qt.KeyboardModifier = PLAIN) -> None:
         self._mouse(QMouseEvent.Type.MouseButtonPress, x, y, button, button, modifiers)

@@ -26,6 +26,7 @@ _ZOOM_DELAY_MS = 40
 _CHIP_HEIGHT = 18.0
 _STROKED_FROM = 1.3  # device pixels for an image pixel
 _DASHED_MOST = 12  # selected instances that get the dashed outline; of more, all get a white one
+_DASHED_VERTICES = 20_000  # dashes take long on ragged outlines
 _ARRIVALS_MS = 60
 _BUDGET_S = 0.02  # for shapes made at once while drawing; the others are left to the thread
 
@@ -232,6 +233,8 @@ def _selected_outline(painter: QPainter, shape: shapes.Shape, color: QColor) -> 
     painter.drawPath(shape.path)
     painter.setPen(_line(markers.WHITE, 3.0))
     painter.drawPath(shape.path)
+    if shape.path.elementCount() > _DASHED_VERTICES:
+        return
     dashes = _line(color.darker(130), 3.0)
     dashes.setDashPattern([2.2, 2.2])
     dashes.setCapStyle(Qt.PenCapStyle.FlatCap)
