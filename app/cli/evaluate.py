@@ -103,6 +103,6 @@ def _show(voice: Output, figures: dict[str, Any], out: Path) -> None:
     for group in ("by_source", "by_size"):
         for name, values in figures[group].items():
             rows.append([name, values["objects"], *(f"{values[k]:.3f}" if k in values else "–" for k in keys)])
-    voice.table("Mean IoU", ["", "objects", *keys], rows)
+    voice.table("Mean IoU", ["", "n", *(key.removesuffix("_box") for key in keys)], rows)
     times = ", ".join(f"{key} {seconds * 1000:.0f} ms" for key, seconds in figures["seconds"].items())
     voice.say(f"Median times: {times}. Written to {out}.")

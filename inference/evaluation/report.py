@@ -39,7 +39,7 @@ def summary(rows: list[Row]) -> dict[str, Any]:
         "objects": len(rows),
         "images": len({row.image for row in rows}),
         "by_source": _grouped(rows, lambda row: row.source),
-        "by_size": _grouped(rows, lambda row: row.size),
+        "by_size": _grouped(rows, lambda row: row.size, ("under 1 %", *(name for name, _ in SIZES))),
         "seconds": _times(rows),
     }
 
@@ -69,11 +69,15 @@ def _means(rows: Iterable[Row]) -> dict[str, float]:
     return {key: round(float(np.mean(values[key])), 4) for key in sorted(values)}
 
 
-def _grouped(rows: list[Row], group: Callable[[Row], str]) -> dict[str, dict[str, float]]:
+def _grouped(rows: list[Row], group: Callable[[Row], str], order: tuple[str, ...] = ()) -> dict[str, dict[str, float]]:
     groups: dict[str, list[Row]] = {}
     for row in rows:
         groups.setdefault(group(row), []).append(row)
-    return {name: {**_means(groups[name]), "objects": len(groups[name])} for name in sorted(groups)}
+    return {
+        name: {**_means(groups[name]), "objects": len(groups[name])}
+        for name in order or sorted(groups)
+        if name in groups
+    }
 
 
 def _times(rows: list[Row]) -> dict[str, float]:

@@ -142,7 +142,7 @@ def training_step(
     device = next(model.parameters()).device
     objects = len(batch.targets) // len(batch.images)
     with torch.autocast(device.type, torch.bfloat16, enabled=config.bfloat16):
-        levels = model.forward_image(batch.images.to(device))["backbone_fpn"]
+        levels = encode(model, batch.images.to(device))
         # Always as many boxes, so that the CPU's compiled kernels fit every step.
         order = torch.from_numpy(rng.permutation(len(batch.targets)))
         boxes = round(config.box_share * len(order))
@@ -164,6 +164,14 @@ def training_step(
             shown = best_answer(masks.detach().float(), ious.detach(), prompts)
             figures[f"{kind}+{rounds}"] = float(true_iou(shown, targets.to(device)).mean())
     return torch.cat(losses).mean(), figures
+
+
+def encode(model: SAM2Base, images: torch.Tensor) -> list[torch.Tensor]:
+    """The maps at strides 4, 8 and 16, as `SAM2ImagePredictor.set_image` makes them."""
+    levels: list[torch.Tensor] = model.forward_image(images)["backbone_fpn"]
+    if model.directly_add_no_mem_embed:
+        levels[-1] = levels[-1] + model.no_mem_embed.reshape(1, -1, 1, 1)
+    return levels
 
 
 def answer_of(model: SAM2Base, maps: list[torch.Tensor], prompts: Prompted, dense: bool) -> torch.Tensor:
