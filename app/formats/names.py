@@ -8,8 +8,9 @@ import unicodedata
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
-# Windows forbids these anywhere in a name, and reserves the device names with any suffix.
-_FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
+# Windows forbids these anywhere in a name, and reserves the device names with any suffix. Surrogates stand for bytes
+# of a name that is not UTF-8.
+_FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f\ud800-\udfff]')
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.IGNORECASE)
 _LONGEST = 150  # bytes; leaves room for suffixes within the 255 that file systems allow
 
@@ -21,7 +22,7 @@ def safe(name: str) -> str:
         cleaned = "_" * max(1, len(cleaned))
     if _RESERVED.fullmatch(cleaned):
         cleaned = "_" + cleaned
-    encoded = cleaned.encode("utf-8", "replace")
+    encoded = cleaned.encode("utf-8")
     if len(encoded) <= _LONGEST:
         return encoded.decode("utf-8")
     digest = hashlib.blake2b(encoded, digest_size=4).hexdigest()

@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, TiffImagePlugin
 
 from app.formats.base import Item, Setting
 from app.formats.staging import storing
@@ -28,7 +29,8 @@ def place_picture(
     """Puts a picture into the export.
 
     Masks are in pixels of the upright picture, and many loaders ignore EXIF's orientation, so a turned picture is
-    written upright; so is one in a format outside `accepted`. All others are copied or hard-linked unchanged.
+    written upright; so is one in a format outside `accepted`. Both keep their colour profile. All others are copied or
+    hard-linked unchanged.
 
     Args:
         stem: its relative path without suffix.
@@ -69,16 +71,37 @@ def is_turned(path: Path) -> bool:
 def _written_anew(setting: Setting, item: Item, stem: str, accepted: frozenset[str], *, turned: bool) -> str:
     rgb = read_rgb(item.path)
     jpeg = item.path.suffix.lower() in _LOSSY or ".png" not in accepted
+    profile, depth = _colours(item.path)
     buffer = io.BytesIO()
     if jpeg:
-        Image.fromarray(rgb).save(buffer, "JPEG", quality=_QUALITY, subsampling=0)
+        Image.fromarray(rgb).save(buffer, "JPEG", quality=_QUALITY, subsampling=0, icc_profile=profile)
     else:
-        Image.fromarray(rgb).save(buffer, "PNG")
+        Image.fromarray(rgb).save(buffer, "PNG", icc_profile=profile)
     relative = stem + (".jpg" if jpeg else ".png")
     setting.staging.write_bytes(relative, buffer.getvalue())
     why = "turned upright" if turned else f"{item.path.suffix.lower()} is not read by the tools of this format"
     setting.notes.info(item.image_id, f"The picture was written anew as {'JPEG' if jpeg else 'PNG'} ({why}).")
+    if depth > 8:
+        setting.notes.loss(item.image_id, f"Its {depth} bits a channel became 8.")
     return relative
+
+
+def _colours(path: Path) -> tuple[bytes | None, int]:
+    """What RGB pixels of a picture need beside them: its colour profile where it is one of RGB, and bits a channel."""
+    with suppress(OSError, ValueError, SyntaxError, LookupError, Warning), Image.open(path) as picture:
+        profile = picture.info.get("icc_profile")
+        fits = isinstance(profile, bytes) and profile[16:20] == b"RGB " and picture.mode in ("RGB", "RGBA", "P")
+        return profile if fits else None, _depth(picture, path)
+    return None, 8
+
+
+def _depth(picture: Image.Image, path: Path) -> int:
+    if isinstance(picture, TiffImagePlugin.TiffImageFile):
+        return int(max(picture.tag_v2.get(258, (8,))))
+    if picture.format == "PNG":
+        with path.open("rb") as stream:
+            return stream.read(25)[-1]  # of the header, which comes first
+    return 8
 
 
 def _copy_or_link(setting: Setting, item: Item, relative: str) -> None:

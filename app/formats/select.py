@@ -122,7 +122,9 @@ def assign(images: Sequence[str], shares: Sequence[float], seed: int) -> dict[st
     """
     if not shares:
         return {}
-    ranked = sorted(images, key=lambda i: hashlib.blake2b(f"{seed}:{i}".encode(), digest_size=8).digest())
+    ranked = sorted(
+        images, key=lambda i: hashlib.blake2b(f"{seed}:{i}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    )
     result, start = {}, 0
     for name, count in split_counts(len(ranked), shares).items():
         result.update(dict.fromkeys(ranked[start : start + count], name))

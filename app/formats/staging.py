@@ -76,10 +76,12 @@ class Staging:
             path.write_bytes(data)
 
     def write_text(self, relative: str, text: str) -> None:
-        self.write_bytes(relative, text.encode("utf-8"))
+        self.write_bytes(relative, text.encode("utf-8", "replace"))
 
     def write_json(self, relative: str, data: Any, *, indent: int | None = None) -> None:
-        self.write_text(relative, json.dumps(data, ensure_ascii=False, indent=indent) + "\n")
+        text = json.dumps(data, ensure_ascii=False, indent=indent) + "\n"
+        # A file name that is not UTF-8 holds surrogates: as \udcff they are JSON, and read back as the same name.
+        self.write_bytes(relative, text.encode("utf-8", "backslashreplace"))
 
     @contextmanager
     def together(self) -> Iterator[None]:

@@ -42,7 +42,8 @@ class YoloWriter:
     def finish(self) -> None:
         splits = list(self._setting.splits)
         about: dict[str, Any] = {name: f"images/{name}" for name in splits} or {"train": "images", "val": "images"}
-        about.setdefault("val", about["train"])  # Ultralytics insists on both
+        for part in ("train", "val"):  # Ultralytics insists on both; one picture alone is in one of them
+            about.setdefault(part, next(iter(about.values())))
         about["names"] = {c.number - 1: c.name for c in self._setting.categories}
         text = yaml.safe_dump(about, allow_unicode=True, sort_keys=False)
         self._setting.staging.write_text("data.yaml", _HEADER + text)

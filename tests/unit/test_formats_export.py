@@ -5,15 +5,17 @@ from __future__ import annotations
 import errno
 import json
 import os
+import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageCms
 
-from app.formats import FORMATS, ExportOptions, MemorySource, SourceImage, export
+from app.formats import FORMATS, ExportOptions, MemorySource, SourceImage, export, format_of
 from app.formats.names import distinct, safe, stems
 from app.formats.options import Option, format_values, parse_split
 from app.formats.select import assign, digest, select, tally, totals
@@ -149,6 +151,39 @@ def test_pictures_are_copied_unchanged_or_turned_upright(tmp_path: Path) -> None
     with Image.open(plain) as opened:
         assert np.abs(upright - np.asarray(opened).astype(int)).mean() < 4
     assert [(n.image_id, "upright" in n.message) for n in summary.notes] == [("t.jpg", True)]
+
+
+def test_a_picture_written_anew_keeps_its_colours_or_says_what_it_lost(tmp_path: Path) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    phone, deep = tmp_path / "in/phone.jpg", tmp_path / "in/deep.png"
+    phone.parent.mkdir()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (60, 80), "teal").save(phone, exif=exif, icc_profile=profile)
+    Image.fromarray(np.arange(4800, dtype=np.uint16).reshape(60, 80) * 13).save(deep)
+    masks = (instance(disc(80, 60, 30, 30, 9)),)
+    items = (SourceImage("phone.jpg", phone, 80, 60, masks), SourceImage("deep.png", deep, 80, 60, masks))
+    summary = export(MemorySource(items, CLASSES), "voc", tmp_path / "out", ExportOptions())
+    with Image.open(tmp_path / "out/JPEGImages/phone.jpg") as opened:
+        assert opened.size == (80, 60) and opened.info["icc_profile"] == profile
+    assert [(n.image_id, n.message) for n in summary.losses] == [("deep.png", "Its 16 bits a channel became 8.")]
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="file names are always Unicode here")
+@pytest.mark.parametrize("form", [f.id for f in FORMATS])
+def test_names_that_are_no_utf_8_are_exported(tmp_path: Path, form: str) -> None:
+    name = os.fsdecode(b"caf\xe9.jpg")
+    path = picture(tmp_path / "in" / name)
+    data = MemorySource((SourceImage(name, path, 80, 60, (instance(disc(80, 60, 30, 30, 9)),)),), CLASSES)
+    split = (0.5, 0.5) if format_of(form).split else ()
+    summary = export(data, form, tmp_path / "out", ExportOptions(pictures="none", split=split))
+    assert summary.images == 1
+    assert all(n == n.encode("utf-8", "replace").decode() and "?" not in n for n in _tree(tmp_path / "out"))
+    if form == "coco":
+        rows = [json.loads(p.read_text("utf-8"))["images"] for p in (tmp_path / "out/annotations").iterdir()]
+        assert [r["file_name"] for row in rows for r in row] == [name]
+    if form == "voc":
+        assert ElementTree.parse(next((tmp_path / "out/Annotations").iterdir())).findtext("filename") == "caf.jpg"
 
 
 def test_pictures_can_be_linked_or_left_out(tmp_path: Path) -> None:

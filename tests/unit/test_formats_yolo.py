@@ -92,3 +92,14 @@ def test_drawn_polygons_stay_as_drawn(tmp_path: Path) -> None:
     data = MemorySource((SourceImage("x.png", picture(tmp_path / "x.png"), 80, 60, (drawn,)),), CLASSES)
     export(data, "yolo-seg", tmp_path / "out", ExportOptions())
     assert (tmp_path / "out/labels/x.txt").read_text() == "0 0.1 0.1 0.9 0.1 0.5 0.9\n"
+
+
+@pytest.mark.parametrize("shares", [(0.5, 0.5), (1.0, 0.0), (0.0, 1.0)])
+def test_one_picture_is_split_too(tmp_path: Path, shares: tuple[float, ...]) -> None:
+    """Ultralytics asks for train and val even where one of them is empty."""
+    path = picture(tmp_path / "in/x.png")
+    data = MemorySource((SourceImage("x.png", path, 80, 60, (instance(disc(80, 60, 40, 30, 10)),)),), CLASSES)
+    export(data, "yolo-seg", tmp_path / "out", ExportOptions(split=shares))
+    about = yaml.safe_load((tmp_path / "out/data.yaml").read_text())
+    assert (tmp_path / "out" / about["train"] / "x.png").exists()
+    assert (tmp_path / "out" / about["val"] / "x.png").exists()
