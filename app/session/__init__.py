@@ -1,0 +1,1 @@
+"""What goes on between a person and the models while something is being made. No widgets."""
