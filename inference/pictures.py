@@ -9,6 +9,8 @@ from __future__ import annotations
 import functools
 import hashlib
 import logging
+import os
+import stat
 import struct
 import warnings
 from collections.abc import Iterator
@@ -138,10 +140,18 @@ def content_key(path: str | Path) -> str:
     """
     file = Path(path)
     try:
-        status = file.stat()
+        status = _status(file)
         return _digest(str(file), status.st_size, status.st_mtime_ns)
     except OSError as error:
         raise _unreadable(path, error) from error
+
+
+def _status(file: Path) -> os.stat_result:
+    """Size and time of a file. Pipes and devices are refused: reading them may never end."""
+    status = file.stat()
+    if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
+        raise ImageError("This is a pipe or a device, not a picture.", file, "Choose a file.")
+    return status
 
 
 @functools.lru_cache(maxsize=65536)
@@ -162,7 +172,7 @@ def _open(path: str | Path) -> Image.Image | None:
     _register_heif()
     file = Path(path)
     try:
-        if not file.stat().st_size:
+        if not _status(file).st_size:
             raise ImageError("The file is empty.", path, "Copy it again from where it came from.")
         return Image.open(file, formats=FORMATS)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 from pathlib import Path
 
 import cv2
@@ -168,7 +169,7 @@ def _cut(file: Path) -> None:
 
 def _noise(file: Path) -> None:
     data = bytearray(file.read_bytes())
-    data[20:200] = os.urandom(180)
+    data[20:200] = random.Random(file.name).randbytes(180)
     file.write_bytes(data)
 
 
@@ -199,6 +200,16 @@ def test_bad_files_are_named_with_a_remedy(tmp_path: Path, rgb: np.ndarray, harm
         read_rgb(file)
     assert caught.value.path == str(file)
     assert caught.value.remedy
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes on this system")
+@pytest.mark.parametrize("read", [read_rgb, read_size, content_key])
+def test_a_pipe_with_a_pictures_name_is_refused_without_waiting_for_it(tmp_path: Path, read: object) -> None:
+    pipe = tmp_path / "pipe.jpg"
+    os.mkfifo(pipe)
+    with pytest.raises(ImageError) as caught:
+        read(pipe)  # type: ignore[operator]
+    assert caught.value.path == str(pipe)
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "tif", "webp", "gif", "bmp", "heic", "avif"])
