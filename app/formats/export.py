@@ -49,6 +49,8 @@ def export(
     options = replace(options, pictures=options.pictures or form.pictures or "none")
     in_place = _in_place(form, source, out, options)
     check_target(out, overwrite=options.overwrite or in_place)
+    if not in_place:
+        _refuse_among_pictures(source, out)
     selection = select(digest(source, report), source.classes(), options)
     _check_selection(form, selection)
     notes = Notes()
@@ -143,6 +145,16 @@ def _in_place(form: Format, source: Source, out: Path, options: ExportOptions) -
     raise UsageError(
         "The output is the folder of the pictures themselves.", out, "Choose a new folder, for example one inside it."
     )
+
+
+def _refuse_among_pictures(source: Source, out: Path) -> None:
+    """A folder that becomes an export is left out of the project, and so would be the pictures in it."""
+    folder = source.folder
+    if folder is None or not out.is_dir() or not out.resolve().is_relative_to(folder.resolve()):
+        return
+    prefix = out.resolve().relative_to(folder.resolve()).as_posix() + "/"
+    if any(image_id.startswith(prefix) for image_id in source.files()):
+        raise UsageError("There are pictures of the project in the output folder.", out, "Choose another folder.")
 
 
 def _check_selection(form: Format, selection: Selection) -> None:

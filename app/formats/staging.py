@@ -6,12 +6,12 @@ import errno
 import json
 import os
 import shutil
-import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from app.formats.leftovers import Claim, sweep
 from app.markers import EXPORT_MARKER as MARKER
 from inference.errors import StorageError, UsageError
 
@@ -43,7 +43,10 @@ class Staging:
         self._files: list[str] = []
         self._taken: set[str] = set()
         with storing(out):
-            self.folder = _staging_parent(out) / f".winnow-export-{uuid.uuid4().hex[:8]}"
+            parent = _staging_parent(out)
+            sweep(parent)
+            self._claim = Claim(parent)
+            self.folder = self._claim.folder
             self.folder.mkdir()
 
     @property
@@ -120,6 +123,7 @@ class Staging:
     def discard(self) -> None:
         """Removes the temporary folder; what was there before is untouched."""
         shutil.rmtree(self.folder, ignore_errors=True)
+        self._claim.release()
 
     def _appear(self) -> bool:
         """One rename when nothing is there yet: the export appears at once."""

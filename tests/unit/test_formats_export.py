@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 from xml.etree import ElementTree
@@ -308,6 +309,30 @@ def test_originals_are_never_replaced(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="folder of the pictures"):
         export(data, "coco", tmp_path / "set/images", ExportOptions(overwrite=True))
     assert {p: p.read_bytes() for p in (tmp_path / "set").rglob("*") if p.is_file()} == before
+
+
+def test_a_folder_with_pictures_of_the_project_does_not_become_an_export(tmp_path: Path) -> None:
+    data = source(tmp_path)
+    with pytest.raises(UsageError, match="pictures of the project in the output"):
+        export(data, "masks", tmp_path / "sub", ExportOptions(overwrite=True))
+    assert "sub/b 1.png" in set(picture_files(tmp_path))
+
+
+def test_what_a_killed_export_left_goes_with_the_next_one(tmp_path: Path) -> None:
+    code = (
+        "import os, sys; from pathlib import Path; from app.formats.staging import Staging\n"
+        "s = Staging(Path(sys.argv[1])); s.write_text('a/b.txt', 'half'); os.kill(os.getpid(), 9)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "out")], check=False)
+    mine = tmp_path / ".winnow-export-mine"
+    mine.mkdir()
+    assert len(list(tmp_path.glob(".winnow-export-*"))) == 3  # the folder, its lock, and mine
+    living = Staging(tmp_path / "other")
+    living.write_text("c.txt", "still being written")
+    export(many(tmp_path / "in", 1), "masks", tmp_path / "out", ExportOptions())
+    assert (living.folder / "c.txt").exists()
+    living.discard()
+    assert list(tmp_path.glob(".winnow-export-*")) == [mine]
 
 
 def test_an_output_inside_the_input_is_not_read_again(tmp_path: Path) -> None:
