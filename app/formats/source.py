@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from natsort import natsort_keygen, ns
+from app.order import image_key
 
 if TYPE_CHECKING:
     from app.instance import Instance, LabelClass
@@ -103,6 +103,5 @@ def picture_files(folder: Path) -> Iterator[str]:
 
 
 def natural(image_ids: Iterable[str]) -> list[str]:
-    """Sorted as people count: 2 before 10."""
-    key: Callable[[str], tuple[object, ...]] = natsort_keygen(alg=ns.IGNORECASE | ns.PATH)
-    return sorted(image_ids, key=lambda i: (key(i), i))
+    """Sorted as the window lists them."""
+    return sorted(image_ids, key=image_key)

@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, Qt, QTimer
 from PySide6.QtGui import QStandardItem, QStandardItemModel
 
 from app.library.model import ImageModel
-from app.library.order import folder_key, natural_key
+from app.order import folder_key, natural_key
 
 FolderRole = Qt.ItemDataRole.UserRole + 1  # str: the folder relative to the project's, "" for that itself
 CountRole = Qt.ItemDataRole.UserRole + 2  # int: pictures in it and below it

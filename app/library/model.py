@@ -15,10 +15,10 @@ from PySide6.QtCore import QModelIndex, QObject, QPersistentModelIndex, QStringL
 from app.instance import ImageState, ImageSummary
 from app.library.filter import Filter
 from app.library.follower import Follower
-from app.library.order import image_key
 from app.library.roles import Role, read_role
 from app.library.scan import Difference, Entry
 from app.library.thumbnails import ThumbnailService
+from app.order import image_key
 from app.project import Project
 from inference.errors import AppError
 

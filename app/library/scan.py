@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from app.library.order import folder_key, natural_key
 from app.markers import EXPORT_MARKER
+from app.order import folder_key, natural_key
 from inference.errors import AppError, StorageError
 from inference.pictures import EXTENSIONS
 

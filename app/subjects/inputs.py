@@ -6,8 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from natsort import natsorted, ns
-
+from app.order import image_key
 from inference.errors import AppError, ImageError
 from inference.pictures import EXTENSIONS
 
@@ -41,7 +40,7 @@ def _of_folder(folder: Path, recursive: bool, without: Path | None) -> tuple[lis
     files = list(_walk(folder.absolute(), recursive, barred, missing))
     if not files and not missing:
         missing.append(ImageError("There are no pictures in this folder.", folder, "Choose another folder."))
-    return natsorted(files, key=str, alg=ns.PATH | ns.IGNORECASE), missing
+    return sorted(files, key=lambda file: image_key(file.as_posix())), missing
 
 
 def _walk(folder: Path, recursive: bool, barred: Path | None, missing: list[AppError]) -> Iterator[Path]:

@@ -19,8 +19,8 @@ from pytestqt.qtbot import QtBot
 
 from app.instance import ImageState, Instance, new_id
 from app.library import UNLABELLED, FolderModel, ImageModel, Role, ThumbnailService
-from app.library.order import image_key, natural_key
 from app.library.scan import Scan
+from app.order import image_key, natural_key
 from app.project import Project
 from inference.masks import Mask
 
