@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
-from PySide6.QtCore import QLocale, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QFocusEvent
 from PySide6.QtWidgets import (
     QButtonGroup,
@@ -101,9 +101,7 @@ class PropertiesPanel(QWidget):
         form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
         rows = {
             "name": self.tr("File"),
-            "folder": self.tr("Folder"),
             "size": self.tr("Pixels"),
-            "bytes": self.tr("Size"),
             "kind": self.tr("Kind"),
             "turned": self.tr("Rotation"),
         }
@@ -121,14 +119,13 @@ class PropertiesPanel(QWidget):
         if document is not None:
             path = document.path
             facts["name"] = path.name
-            facts["folder"] = str(path.parent)
             if document.width:
                 megapixels = document.width * document.height / 1e6
                 facts["size"] = f"{document.width} × {document.height} ({megapixels:.1f} MP)"
             facts |= self._file_facts(path)
         for key, text in facts.items():
-            self._facts[key].setText(_breakable(text) if key in ("name", "folder") else text)
-            self._facts[key].setToolTip(text if key in ("name", "folder") else "")
+            self._facts[key].setText(_breakable(text) if key == "name" else text)
+        self._facts["name"].setToolTip(str(document.path) if document is not None else "")
 
     def _file_facts(self, path: Path) -> dict[str, str]:
         try:
@@ -140,8 +137,7 @@ class PropertiesPanel(QWidget):
             log.info("%s: nothing to show about it: %s", path, error)  # the canvas says it to the person
             return {}
         return {
-            "bytes": f"{bytes_text(size)} ({QLocale().toString(size)} B)",
-            "kind": kind,
+            "kind": f"{kind}, {bytes_text(size)}",
             "turned": self._rotation(turned),
         }
 

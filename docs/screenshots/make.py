@@ -1,0 +1,100 @@
+"""Makes the pictures of the window in this folder anew: `python docs/screenshots/make.py` (no screen needed).
+
+It opens the real window on the sample photographs, has the built-in model answer boxes and clicks, and grabs it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent.parent))
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+os.environ["WINNOW_HOME"] = tempfile.mkdtemp(prefix="winnow-screenshots")
+PATIENCE_S = 120
+
+
+def main() -> None:
+    import qasync
+    from PySide6.QtTest import QTest
+
+    from app.samples import samples
+    from app.settings import Settings
+    from inference.worker.thread import ThreadRunner
+    from widgets.application import make_application
+    from widgets.main_window import MainWindow
+    from widgets.services import Services, worker_options
+    from widgets.theme import Theme
+
+    app, settings = make_application(), Settings()
+    theme = Theme(app, "light")
+    settings.set("labels.ask", False)
+    loop = qasync.QEventLoop(app)
+    runner = ThreadRunner(worker_options(settings, None, None))
+    services = Services.make(settings, runner, loop)
+    window = MainWindow(services)
+    known = {sample.file.stem: sample for sample in samples()}
+
+    def until(condition: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + PATIENCE_S
+        while not condition():
+            if time.monotonic() > deadline:
+                raise SystemExit("the window did not answer in time")
+            QTest.qWait(20)
+
+    def grab(name: str) -> None:
+        QTest.qWait(600)
+        shrink(window.grab().toImage(), HERE / f"{name}.png")
+
+    def answered() -> bool:
+        suggestion = services.session.suggestion
+        return suggestion is not None and suggestion.mask is not None
+
+    def box(stem: str, name: str) -> None:
+        services.desk.show(known[stem].file.name)
+        services.session.set_box(known[stem].box)
+        until(answered)
+        services.session.accept(services.desk.project.classes.ensure(name).id)
+
+    window.resize(1280, 800)
+    window.show()
+    grab("welcome-light")
+    services.shelf.start()
+    window.open_sample("coffee.jpg")
+    until(lambda: services.desk.images is not None and not services.desk.images.is_scanning)
+    for stem, name in (("coffee", "cup"), ("cat", "cat"), ("temple", "building"), ("flower", "flower")):
+        box(stem, name)
+        services.desk.done_and_next()
+    services.desk.show("flower.jpg")
+    window.annotate.selection.set([services.desk.document.instances[0].id])
+    grab("annotate-light")
+    theme.choose("dark")
+    services.desk.show("coffee.jpg")
+    grab("annotate-dark")
+    window.show_workspace("models")
+    grab("models-dark")
+    window.close()
+    loop.close()
+
+
+def shrink(image: object, file: Path) -> None:
+    """Writes a grabbed picture with 256 colours, a quarter of its size."""
+    import io
+
+    from PIL import Image
+    from PySide6.QtCore import QBuffer, QIODevice
+
+    buffer = QBuffer()
+    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
+    image.save(buffer, "PNG")  # type: ignore[attr-defined]
+    picture = Image.open(io.BytesIO(buffer.data().data())).convert("RGB")
+    picture.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.FLOYDSTEINBERG).save(file, optimize=True)
+
+
+if __name__ == "__main__":
+    main()
