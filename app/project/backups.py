@@ -59,8 +59,10 @@ def back_up(database: Path, keep: int = KEEP) -> Path | None:
     return target
 
 
-def restore(database: Path, backup: Path) -> Path | None:
+def restore(database: Path, backup: Path, *, aside: str = "damaged") -> Path | None:
     """Puts a backup in the place of a database that nobody has open; that one is moved aside, not deleted.
+
+    `aside` begins its new name.
 
     Returns: where the old one is now (None when there was none). Raises UsageError, DamagedProjectError, StorageError.
     """
@@ -68,21 +70,23 @@ def restore(database: Path, backup: Path) -> Path | None:
         raise UsageError("The backup is not there.", backup, "Choose another one.")
     with reading(backup) as source:
         _require_sound(source, backup)
-    aside = database.with_name(f"damaged-{datetime.now().strftime(_STAMP)}.db")
+    put_by = database.with_name(f"{aside}-{datetime.now().strftime(_STAMP)}.db")
     fresh = database.with_name("restoring.db")
     try:
         with reading(backup) as source, contextlib.closing(sqlite3.connect(fresh)) as copy:
             _copy(source, copy)
         _sync(fresh)
-        moved = _move_aside(database, aside)
+        moved = _move_aside(database, put_by)
         fresh.replace(database)
     except OSError as error:
         raise StorageError(
             f"The backup could not be put back ({error.strerror}).", database, "Free some space and try again."
         ) from error
+    except sqlite3.Error as error:
+        raise storage_error(error, database) from error
     finally:
         fresh.unlink(missing_ok=True)
-    return aside if moved else None
+    return put_by if moved else None
 
 
 def _move_aside(database: Path, aside: Path) -> bool:

@@ -53,25 +53,34 @@ def find(folder: Path) -> Place:
     obstacle = _obstacle(beside)
     if obstacle is None:
         return Place(beside, on_network(beside))
-    away = _away(folder)
+    store = away(folder)
     try:
-        away.mkdir(parents=True, exist_ok=True)
-        (away / "folder.txt").write_text(os.fsencode(folder).decode("utf-8", "replace") + "\n", encoding="utf-8")
+        store.mkdir(parents=True, exist_ok=True)
+        (store / "folder.txt").write_text(os.fsencode(folder).decode("utf-8", "replace") + "\n", encoding="utf-8")
     except OSError as error:
         raise StorageError(
             f"The project cannot be kept in the folder ({obstacle}) nor in the data folder ({error.strerror}).",
-            away,
+            store,
             "Free some space or change the permissions of one of them.",
         ) from error
-    return Place(away, on_network(away), obstacle)
+    return Place(store, on_network(store), obstacle)
 
 
 def find_existing(folder: Path) -> Place:
     """As `find`, for reading only: creates nothing; the database may not exist."""
     require_readable(folder)
-    beside, away = folder / STORE, _away(folder)
-    store = away if (away / DATABASE).exists() else beside
+    beside = folder / STORE
+    store = max(beside, away(folder), key=last_changed)  # the first of them where there is none
     return Place(store, on_network(folder), None if store == beside else "the folder cannot be written")
+
+
+def last_changed(store: Path) -> int:
+    """When the database of a project was written last, in nanoseconds; -1 when there is none."""
+    database, log = store / DATABASE, store / f"{DATABASE}-wal"
+    if not database.exists():
+        return -1
+    parts = [database, log] if log.exists() and log.stat().st_size else [database]  # readers leave empty logs
+    return max(part.stat().st_mtime_ns for part in parts)
 
 
 def require_readable(folder: Path) -> None:
@@ -116,7 +125,10 @@ def lock(store: Path) -> tuple[QLockFile | None, str | None]:
             None,
             "The project's lock file cannot be written; look at the permissions and the free space of the disk.",
         )
-    return None, f"Another window has this folder open ({_holder(held)}). Close that one to edit here."
+    return None, (
+        f"Another window has this folder open ({_holder(held)}). Close that one to edit here; "
+        f"if there is none any more, delete {store / 'lock'}."
+    )
 
 
 def _holder(held: QLockFile) -> str:
@@ -146,7 +158,8 @@ def _obstacle(beside: Path) -> str | None:
     return None
 
 
-def _away(folder: Path) -> Path:
+def away(folder: Path) -> Path:
+    """Where the project of a folder that cannot be written is kept."""
     key = hashlib.blake2b(os.fsencode(folder.resolve()), digest_size=8).hexdigest()
     name = "".join(c if c.isascii() and c.isalnum() else "-" for c in folder.name)[:40]
     return data_dir() / "projects" / f"{name}-{key}"

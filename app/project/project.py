@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import logging
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -18,7 +17,7 @@ from app.commands import DocumentChange, History
 from app.document import Document
 from app.instance import AnnotatedImage, ImageRecord, ImageSummary
 from app.labels import ClassEdit, ClassList, Relabelled
-from app.project import backups, changes, place, queries, relocate
+from app.project import backups, changes, homes, place, queries, relocate
 from app.project.database import Database
 from app.project.readonly import ReadOnlyDatabase
 from inference.errors import AppError, ImageError, StorageError, UsageError
@@ -85,7 +84,8 @@ class Project(QObject):
             return cls(folder, where, ReadOnlyDatabase(where.database), None, reason, parent)
         database = None
         try:
-            _seed(folder, where)
+            homes.take_away(folder, where)
+            homes.bring_back(folder, where)
             begun = where.database.exists()
             database = Database(where.database, shared=where.shared)
             project = cls(folder, where, database, lock, None, parent)
@@ -191,7 +191,14 @@ class Project(QObject):
             return queries.summaries(connection, image_ids)
 
     def annotated(self) -> Iterator[AnnotatedImage]:
-        """Every picture that the project knows with its instances, by path; one at a time in memory."""
+        """Every picture that the project knows with its instances, by path; one at a time in memory.
+
+        All as they were at one moment, except on a network share: there a reader that takes its time would keep every
+        edit from being written.
+        """
+        if self._place.shared:
+            yield from queries.annotated_in_turns(self._database.reading, self._place.database)
+            return
         with self._database.reading() as connection:
             yield from queries.annotated(connection, self._place.database)
 
@@ -339,24 +346,6 @@ class Project(QObject):
 
 def _ignore(_result: object) -> None:
     """Nothing follows."""
-
-
-def _seed(folder: Path, where: place.Place) -> None:
-    """A project that was begun beside the pictures, before the folder became unwritable, goes on from a copy."""
-    origin = folder / place.STORE / place.DATABASE
-    if where.elsewhere is None or where.database.exists() or not origin.exists():
-        return
-    try:
-        for ending in ("-wal", ""):  # the database last: without it the rest is done again
-            source = origin.with_name(origin.name + ending)
-            if source.exists():
-                shutil.copyfile(source, where.database.with_name(where.database.name + ending))
-    except OSError as error:
-        raise StorageError(
-            f"The folder's project cannot be copied ({error.strerror}).",
-            origin,
-            "Change the permissions of the folder.",
-        ) from error
 
 
 def _examined(

@@ -12,7 +12,7 @@ from PIL import Image
 from pytestqt.qtbot import QtBot
 
 from app.instance import ImageState, ImageSummary, Instance, new_id
-from app.project import Project, locate
+from app.project import Project, locate, place
 from inference.errors import UsageError
 from inference.masks import Mask
 
@@ -63,6 +63,20 @@ def test_annotated_pictures_for_exports(project: Project) -> None:
     first, second = project.annotated()
     assert tuple(first) == ("a.png", ImageState.TODO, "empty", 8, 6, ())
     assert (second.image_id, second.instances) == ("sub/b.png", (one, two))
+
+
+def test_on_a_network_share_a_slow_export_blocks_no_edit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(place, "on_network", lambda _: True)
+    for name in ("a.png", "b.png"):
+        picture(tmp_path / name)
+    project = Project.open(tmp_path)
+    for name in ("a.png", "b.png"):
+        project.document(name).add([instance()])
+    walk = project.annotated()
+    assert next(walk).image_id == "a.png"
+    project.document("b.png").add([instance()])
+    assert [len(image.instances) for image in walk] == [2]
+    project.close()
 
 
 def test_changes_are_told_once_they_are_shown(project: Project) -> None:

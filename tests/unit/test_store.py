@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -236,6 +237,63 @@ def test_a_project_begun_beside_the_pictures_goes_on_elsewhere(tmp_path: Path, q
     assert "too long" in str(again.kept_elsewhere)
     assert [c.name for c in again.classes.all()] == ["cat"]
     again.close()
+
+
+@pytest.fixture
+def unwritable(monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
+    """Makes every folder of pictures look like one on a read-only disk, and takes it back."""
+    real = place._obstacle
+
+    def turn(on: bool) -> None:
+        monkeypatch.setattr(place, "_obstacle", (lambda _: "it cannot be written") if on else real)
+
+    return turn
+
+
+def _class_names(folder: Path, *, read_only: bool = False, add: str = "") -> list[str]:
+    project = Project.open(folder, read_only=read_only)
+    if add:
+        project.classes.add(add)
+    names = [c.name for c in project.classes.all()]
+    project.close()
+    return names
+
+
+def test_what_was_made_elsewhere_comes_back(tmp_path: Path, qapp: object, unwritable: Callable[[bool], None]) -> None:
+    _class_names(tmp_path, add="cat")
+    unwritable(True)
+    assert _class_names(tmp_path, add="dog") == ["cat", "dog"]
+    unwritable(False)
+    assert _class_names(tmp_path, read_only=True) == ["cat", "dog"]
+    assert _class_names(tmp_path) == ["cat", "dog"]
+    assert len(list((tmp_path / ".winnow").glob("replaced-*.db"))) == 1
+    assert _class_names(tmp_path, add="cow") == ["cat", "dog", "cow"]
+    assert _class_names(tmp_path, read_only=True) == ["cat", "dog", "cow"]
+
+
+def test_an_older_project_elsewhere_hides_nothing(
+    tmp_path: Path, winnow_home: Path, qapp: object, unwritable: Callable[[bool], None]
+) -> None:
+    unwritable(True)
+    _class_names(tmp_path, add="old")
+    away = place.away(tmp_path)
+    for part in (away / "project.db", *away.glob("project.db-*")):
+        os.utime(part, (0, 0))
+    unwritable(False)
+    (tmp_path / ".winnow").mkdir()
+    shutil.copy(away / "project.db", tmp_path / ".winnow")  # a project of its own
+    assert _class_names(tmp_path, add="new") == ["old", "new"]
+    assert _class_names(tmp_path, read_only=True) == ["old", "new"]
+    kept = list((winnow_home / "data" / "projects").glob("*-until-*/project.db"))
+    assert len(kept) == 1
+
+
+def test_a_lock_tells_what_to_do_when_its_holder_is_gone(tmp_path: Path, qapp: object) -> None:
+    project = Project.open(tmp_path)
+    second = Project.open(tmp_path)
+    assert str(tmp_path / ".winnow" / "lock") in str(second.read_only_reason)
+    for each in (second, project):
+        each.close()
 
 
 def test_folders_that_cannot_be_opened(tmp_path: Path, qapp: object) -> None:
