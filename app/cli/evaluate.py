@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -55,33 +56,40 @@ def evaluate(
         seed=seed,
         split=split,
     )
-    with voice.progress("evaluate") as meter:
-        result = run(request, JobContext(meter.report))
+    with voice.progress("evaluate") as meter, job_context(meter.report) as context:
+        result = run(request, context)
     _show(voice, result.figures, out)
     voice.finish(result.figures, result.failures)
 
 
 class JobContext:
-    """What a job needs of a worker, for commands that load their own model: progress goes to the meter.
-
-    SIGTERM (a window that wants the command to end, a cluster that needs the machine) becomes `Cancelled` at the next
-    progress, so that the job can write a checkpoint first.
-    """
+    """What a job needs of a worker, for commands that load their own model: progress goes to a meter."""
 
     models = None
 
     def __init__(self, show: Callable[[Progress], None]) -> None:
         self._show, self._ending = show, False
-        signal.signal(signal.SIGTERM, self._end)
 
     def progress(self, done: int, total: int, message: str = "", payload: Any = None) -> None:
-        """Shows it; raises Cancelled after SIGTERM."""
+        """Shows it; raises Cancelled when the process was asked to end."""
         self._show(Progress(done, total, message, payload))
         if self._ending:
             raise Cancelled
 
-    def _end(self, _signal: int, _frame: object) -> None:
+    def end(self, _signal: int = 0, _frame: object = None) -> None:
+        """Stops the job at its next progress."""
         self._ending = True
+
+
+@contextmanager
+def job_context(show: Callable[[Progress], None]) -> Iterator[JobContext]:
+    """A `JobContext` that SIGTERM ends gently: a window or cluster that stops the process still gets a checkpoint."""
+    context = JobContext(show)
+    before = signal.signal(signal.SIGTERM, context.end)
+    try:
+        yield context
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def weights_of(model: str, models_dir: Path | None) -> str:

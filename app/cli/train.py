@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from app.cli.evaluate import JobContext, weights_of
+from app.cli.evaluate import job_context, weights_of
 from app.cli.output import JsonOption, output
 from inference.errors import ImageError, UsageError
 
@@ -62,8 +62,8 @@ def sam2(
         limit=limit,
         settings=chosen,
     )
-    with voice.progress("train") as meter:
-        result = run(request, JobContext(meter.report))
+    with voice.progress("train") as meter, job_context(meter.report) as context:
+        result = run(request, context)
     figures = ", ".join(f"{key} {value:.3f}" for key, value in result.metrics.items())
     voice.say(f"{result.steps} steps in {result.seconds / 60:.1f} minutes. {figures}\nBest: {result.checkpoint}")
     failures = [ImageError(reason, path) for path, reason in result.broken.items()]

@@ -47,7 +47,7 @@ class ArchConfig:
 
     kind: str = "starter"
     name: str = "winnow-starter"
-    image_size: int = 512
+    image_size: int = 384
     hidden_dim: int = 192
     dense_prompts: bool = True
     trunk_channels: tuple[int, int, int, int] = (48, 96, 192, 256)

@@ -56,6 +56,12 @@ class EvaluateRequest:
         words += ["--min-area", str(self.min_area), "--limit", str(self.limit), "--exclude", ",".join(self.exclude)]
         return words if self.grabcut else [*words, "--no-grabcut"]
 
+    @staticmethod
+    def parse(result: dict[str, Any]) -> EvaluateResult:
+        """From the answer of the command line."""
+        failures = (AppError(f["message"], f["path"], f["remedy"]) for f in result.get("failures", []))
+        return EvaluateResult({k: v for k, v in result.items() if k != "failures"}, tuple(failures))
+
 
 @dataclass(frozen=True, slots=True)
 class EvaluateResult:

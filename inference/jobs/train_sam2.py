@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -42,6 +42,11 @@ class TrainSam2Request:
             words += [option, value] if value else []
         words += ["--limit", str(self.limit)] if self.limit else []
         return [*words, *(w for k, v in self.settings.items() for w in ("--set", f"{k}={json.dumps(v)}"))]
+
+    @staticmethod
+    def parse(result: dict[str, Any]) -> TrainSam2Result:
+        """From the answer of the command line."""
+        return TrainSam2Result(**{f.name: result[f.name] for f in fields(TrainSam2Result)})
 
 
 @dataclass(frozen=True, slots=True)
