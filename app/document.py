@@ -214,11 +214,22 @@ class Document(QObject):
         self._record, self._path, self._problem = replace(self._record, image_id=image_id), path, problem
         self.meta_changed.emit()
 
-    def loaded(self, record: ImageRecord, instances: Iterable[Instance]) -> None:
-        """Takes over what the project found for this picture after it was opened empty (a file that was moved)."""
-        self._record, self._instances = record, {i.id: i for i in instances}
-        self.added.emit(list(self._instances))
-        self.meta_changed.emit()
+    def reloaded(self, record: ImageRecord, instances: Iterable[Instance]) -> None:
+        """Takes over what is in the project now: a file that was moved here, or another window's edits."""
+        before, after = self._instances, {i.id: i for i in instances}
+        told = record != self._record
+        self._record, self._instances = record, after
+        stayed = [i for i in after if i in before]
+        if gone := [i for i in before if i not in after]:
+            self.removed.emit(gone)
+        if new := [i for i in after if i not in before]:
+            self.added.emit(new)
+        if changed := [i for i in stayed if after[i] != before[i]]:
+            self.changed.emit(changed)
+        if stayed != [i for i in before if i in after]:
+            self.reordered.emit()
+        if told:
+            self.meta_changed.emit()
 
     def _apply(self, edit: Edit) -> Edit:
         """Writes an edit, then shows it. Returns the edit that undoes it."""

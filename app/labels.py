@@ -165,6 +165,13 @@ class ClassList(QObject):
         label = self._require(class_id)
         self._run(_tr("Remove class {name}").format(name=label.name), ClassEdit(merge={class_id: None}))
 
+    def reloaded(self, classes: Iterable[LabelClass]) -> None:
+        """Takes over what another window made of the classes."""
+        fresh = {c.id: c for c in classes}
+        if fresh != self._classes:
+            self._classes = fresh
+            self.changed.emit()
+
     # Within -----------------------------------------------------------------------------------------------------
 
     def _put(self, text: str, label: LabelClass) -> None:

@@ -287,7 +287,8 @@ class MainWindow(QMainWindow):
         project = opened.project
         if project.read_only:
             reason = project.read_only_reason or ""
-            self.notices.show_message("warning", self.tr("This folder is open for reading only."), reason)
+            notice = self.notices.show_message("warning", self.tr("This folder is open for reading only."), reason)
+            notice.offer(self.tr("Try again"), self._services.desk.reopen)
             self.status.show_saved(self.tr("Read only"), warning=True)
         elif project.kept_elsewhere:
             self.notices.show_message(

@@ -19,6 +19,7 @@ from app.instance import AnnotatedImage, ImageRecord, ImageSummary
 from app.labels import ClassEdit, ClassList, Relabelled
 from app.project import backups, changes, homes, place, queries, relocate
 from app.project.database import Database
+from app.project.onlooker import Onlooker
 from app.project.readonly import ReadOnlyDatabase
 from inference.errors import AppError, ImageError, StorageError, UsageError
 from inference.pictures import content_key, read_size
@@ -53,6 +54,7 @@ class Project(QObject):
         super().__init__(parent)
         self._folder, self._place, self._database, self._lock, self._reason = folder, where, database, lock, reason
         self._documents: dict[str, Document] = {}
+        self._seen: dict[str, ImageSummary] = {}  # as another window's edits were last taken over
         self._background = ThreadPoolExecutor(1, thread_name_prefix="project")
         self._closed = False
         self._came_home.connect(self._at_home)
@@ -81,7 +83,9 @@ class Project(QObject):
         where = place.find(folder)
         lock, reason = place.lock(where.store)
         if lock is None:
-            return cls(folder, where, ReadOnlyDatabase(where.database), None, reason, parent)
+            project = cls(folder, where, ReadOnlyDatabase(where.database), None, reason, parent)
+            Onlooker(where.database, project).written.connect(project._look_over)
+            return project
         database = None
         try:
             homes.take_away(folder, where)
@@ -321,12 +325,30 @@ class Project(QObject):
                 record = queries.record(connection, new)
                 found = queries.instances(connection, new, self._place.database)
             if record is not None:
-                shown.loaded(record, found)
+                shown.reloaded(record, found)
         elif gone is not None:
             self._documents[new] = gone
             gone.moved(new, self.path_of(new))
         self.image_moved.emit(old, new)
         self.images_changed.emit([old, new])
+
+    def _look_over(self) -> None:
+        """Another window has written: reads again what this one shows."""
+        opened = tuple(self._documents)
+        self.in_background(lambda: self._read_again(opened), self._take_over)
+
+    def _read_again(self, opened: Sequence[str]) -> queries.State:
+        with self._database.reading() as connection:
+            return queries.state(connection, opened, self._place.database)
+
+    def _take_over(self, now: queries.State) -> None:
+        self.classes.reloaded(now.classes)
+        for image_id, (record, found) in now.documents.items():
+            self._documents[image_id].reloaded(record, found)
+        before, self._seen = self._seen, now.summaries
+        changed = [i for i in {**before, **now.summaries} if before.get(i) != now.summaries.get(i)]
+        if changed:
+            self.images_changed.emit(changed)
 
     def _edited(self, image_id: str) -> None:
         self.images_changed.emit([image_id])

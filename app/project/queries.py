@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,22 @@ def annotated_in_turns(
             picture, found = record(connection, image_id), instances(connection, image_id, database)
         if picture is not None:
             yield AnnotatedImage(image_id, picture.state, picture.note, picture.width, picture.height, found)
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What a window shows of a project, as it was at one moment; documents by image id."""
+
+    classes: list[LabelClass]
+    summaries: dict[str, ImageSummary]
+    documents: dict[str, tuple[ImageRecord, tuple[Instance, ...]]]
+
+
+def state(connection: sqlite3.Connection, image_ids: Iterable[str], database: Path) -> State:
+    """Of the pictures asked for only those that the project knows have a document."""
+    records = {image_id: record(connection, image_id) for image_id in image_ids}
+    found = {i: (one, instances(connection, i, database)) for i, one in records.items() if one is not None}
+    return State(classes(connection), summaries(connection), found)
 
 
 def contents(connection: sqlite3.Connection) -> list[tuple[str, int, str]]:

@@ -100,7 +100,10 @@ class Desk(QObject):
         """Opens a folder, or the folder of pictures with the first of them shown. False when it cannot."""
         try:
             folder, first = locate(paths)
-            if self._opened is None or self._opened.project.folder != folder:
+            project = self.project
+            if project is not None and first is not None and folder.is_relative_to(project.folder):
+                first = project.image_id_of(folder / first)  # it is among those on the desk
+            elif project is None or project.folder != folder or project.read_only:
                 self._open_folder(folder)
         except AppError as error:
             self.failed.emit(error)
@@ -110,6 +113,19 @@ class Desk(QObject):
         elif self._current is None:
             self._show_first()
         return True
+
+    def reopen(self) -> None:
+        """Opens the folder anew, with the same picture: what kept it from being edited may be gone."""
+        if self._opened is None:
+            return
+        folder, current = self._opened.project.folder, self._current
+        try:
+            self._open_folder(folder)
+        except AppError as error:
+            self.failed.emit(error)
+            return
+        if current is not None:
+            self.show(current)
 
     def restore(self, folder: Path, backup: Path) -> None:
         """Puts a backup in the place of a damaged project and opens it; the damaged file is kept beside it."""

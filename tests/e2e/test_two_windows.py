@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from pytestqt.qtbot import QtBot
 
 from app.instance import Instance, new_id
 from app.project import Project
@@ -87,6 +88,29 @@ def test_the_second_program_looks_on(folder: Path) -> None:
     assert not third.read_only
     third.document("a.png").set_note("by the third")
     third.close()
+
+
+def test_the_onlooker_follows_what_the_first_window_does(folder: Path, qtbot: QtBot) -> None:
+    first = Project.open(folder)
+    second = Project.open(folder)
+    shown, told = second.document("a.png"), list[str]()
+    second.images_changed.connect(told.extend)
+    mask = Mask.from_array(np.ones((6, 8), bool))
+    one, two = Instance(new_id(), mask), Instance(new_id(), mask)
+    document = first.document("a.png")
+    with qtbot.waitSignal(shown.added, timeout=5000):
+        document.add([one, two])
+    assert shown.instances == document.instances and told == ["a.png"]
+    cat = first.classes.add("cat")
+    with qtbot.waitSignals([shown.changed, shown.removed, second.classes.changed], timeout=5000):
+        document.set_class([one.id], cat.id)
+        document.remove([two.id])
+    assert shown.instances == document.instances and second.classes.all() == (cat,)
+    with qtbot.waitSignal(shown.removed, timeout=5000):
+        document.undo_stack.setIndex(0)
+    assert len(shown) == 0
+    second.close()
+    first.close()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is POSIX")

@@ -226,7 +226,13 @@ def test_two_windows_on_one_folder(desktop: Desktop, folder: Path) -> None:
     notice = desktop.window.notices.messages[0]
     assert "reading only" in notice.text and notice.remedy
     assert "Read only" in desktop.window.status.saved.text
+    desktop.do("next")
     other.close()
+    again = next(b for b in notice.findChildren(QAbstractButton) if b.text() == "Try again")
+    again.click()
+    desktop.until(lambda: not desktop.services.desk.images.is_scanning)
+    assert not desktop.window.notices.messages and not desktop.document.read_only
+    assert desktop.document.image_id == "b.png"
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write anywhere")
@@ -248,6 +254,36 @@ def test_dropping_a_picture_opens_its_folder(desktop: Desktop, folder: Path) -> 
     desktop.window.dropEvent(event)
     assert desktop.services.desk.current == "c.png"
     assert desktop.services.recent.all() == [folder]
+
+
+def test_a_picture_of_the_open_folder_is_shown_in_it(desktop: Desktop, folder: Path) -> None:
+    desktop.open(folder)
+    project = desktop.services.desk.project
+    desktop.window.open_paths([folder / "sub/d.png"])
+    assert desktop.services.desk.project is project and desktop.document.image_id == "sub/d.png"
+    assert not (folder / "sub/.winnow").exists()
+
+
+def test_undo_in_the_list_of_classes_is_about_classes(desktop: Desktop, folder: Path) -> None:
+    desktop.open(folder)
+    desktop.point(50, 40)
+    desktop.accept()
+    made, panel = len(desktop.document), desktop.window.annotate.classes
+    project = desktop.services.desk.project
+    cat = project.classes.add("cat")
+    project.classes.rename(cat.id, "dog")
+    for key, modifiers, name in (
+        (Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier, "cat"),
+        (Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier, "dog"),
+        (Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier, "cat"),
+        (Qt.Key.Key_Y, Qt.KeyboardModifier.ControlModifier, "dog"),
+    ):
+        panel.view.setFocus()
+        QTest.keyClick(panel.view, key, modifiers)
+        assert project.classes.get(cat.id).name == name and len(desktop.document) == made
+    desktop.canvas.setFocus()
+    QTest.keyClick(desktop.canvas, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert len(desktop.document) == made - 1 and project.classes.get(cat.id).name == "dog"
 
 
 def test_switching_models(desktop: Desktop, folder: Path) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QModelIndex, QPoint, Qt, QTimer, Signal
-from PySide6.QtGui import QAction, QColor, QIcon
+from PySide6.QtCore import QEvent, QModelIndex, QObject, QPoint, Qt, QTimer, Signal
+from PySide6.QtGui import QAction, QColor, QIcon, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QColorDialog,
@@ -46,6 +46,7 @@ class ClassesPanel(QWidget):
         self.model.failed.connect(self.failed)
         self.view = QTreeView()
         self._set_up_view()
+        self.view.installEventFilter(self)
         self.name = QLineEdit()
         self.name.setPlaceholderText(self.tr("New class"))
         self.name.setAccessibleName(self.tr("Name of a new class"))
@@ -165,6 +166,17 @@ class ClassesPanel(QWidget):
         answer = QMessageBox.question(self, self.tr("Remove class"), text.replace("%1", str(used)).replace("%2", names))
         return answer is QMessageBox.StandardButton.Yes
 
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """The keys of undo and redo, pressed in the list, are about the classes and not about the picture."""
+        if isinstance(event, QKeyEvent) and event.type() in (QEvent.Type.ShortcutOverride, QEvent.Type.KeyPress):
+            meant = self._undo if event.matches(QKeySequence.StandardKey.Undo) else self._redo
+            if meant is self._undo or event.matches(QKeySequence.StandardKey.Redo) or _is_ctrl_y(event):
+                event.accept()
+                if event.type() == QEvent.Type.KeyPress:
+                    meant.trigger()
+                return True
+        return super().eventFilter(watched, event)
+
     # Menu -------------------------------------------------------------------------------------------------------------
 
     def _chosen(self) -> list[LabelClass]:
@@ -243,3 +255,7 @@ class ClassesPanel(QWidget):
             self.assign.emit(row.id)
         elif index.column() in (HOTKEY, GROUP):
             self.view.edit(index)
+
+
+def _is_ctrl_y(event: QKeyEvent) -> bool:
+    return event.key() == Qt.Key.Key_Y and event.modifiers() == Qt.KeyboardModifier.ControlModifier
