@@ -53,9 +53,7 @@ class ThumbnailCache:
         file = self._file(key)
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=file.parent, suffix=".part", delete=False) as stream:
-                Image.fromarray(pixels).save(stream, "JPEG", quality=QUALITY)
-            Path(stream.name).replace(file)
+            _write(file, pixels)
         except OSError as error:
             self._usable = False
             log.warning("%s: thumbnails are not kept on disk: %s", self._folder, error)
@@ -83,3 +81,16 @@ class ThumbnailCache:
 
     def _file(self, key: str) -> Path:
         return self._folder / key[:2] / f"{key}.jpg"
+
+
+def _write(file: Path, pixels: Rgb) -> None:
+    """There whole or not at all, and nothing half-written beside it."""
+    with tempfile.NamedTemporaryFile(dir=file.parent, suffix=".part", delete=False) as stream:
+        part = Path(stream.name)
+        try:
+            Image.fromarray(pixels).save(stream, "JPEG", quality=QUALITY)
+        except BaseException:
+            stream.close()
+            part.unlink(missing_ok=True)
+            raise
+    part.replace(file)

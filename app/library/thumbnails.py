@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections import OrderedDict
@@ -14,9 +15,11 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QImage
 
 from app.library.thumbnail_cache import ThumbnailCache
-from inference.errors import AppError, ImageError
+from inference.errors import AppError, BugError, ImageError
 from inference.paths import cache_dir
 from inference.pictures import read_rgb
+
+log = logging.getLogger(__name__)
 
 EDGE = 256
 PENDING = 600  # older wishes are dropped; a view asks again when it comes back to them
@@ -131,6 +134,9 @@ class ThumbnailService(QObject):
                 result = as_qimage(self._pixels(self._folder / image_id))
             except AppError as error:
                 result = error
+            except Exception as error:  # a bug, or a decoder's: it costs this picture's thumbnail, not the thread
+                log.exception("%s: no thumbnail", image_id)
+                result = BugError(f"No thumbnail could be made ({type(error).__name__}: {error}).", image_id)
             if self._keep(image_id, result):
                 self.ready.emit(image_id)
             self._prune_at_times()

@@ -52,6 +52,35 @@ def test_broken_and_missing_pictures_say_why(tmp_path: Path, service: ThumbnailS
         assert service.get(name) is None
 
 
+def test_a_bug_in_a_decoder_costs_one_thumbnail(
+    tmp_path: Path, service: ThumbnailService, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, caplog
+) -> None:
+    picture(tmp_path / "a.png")
+    picture(tmp_path / "b.png")
+
+    def read(path: Path, edge: int) -> np.ndarray:
+        if path.name == "a.png":
+            raise RecursionError("a decoder's own")
+        return np.zeros((8, 8, 3), np.uint8)
+
+    monkeypatch.setattr("app.library.thumbnails.read_rgb", read)
+    with qtbot.waitSignal(service.ready):
+        service.get("a.png")
+    assert "RecursionError" in str(service.problem("a.png"))
+    wait(qtbot, service, "b.png")
+    assert any("no thumbnail" in record.message for record in caplog.records)
+    caplog.clear()
+
+
+def test_a_full_disk_leaves_no_half_thumbnail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Image.Image, "save", full)
+    ThumbnailCache(tmp_path, 1000).put("abc", np.zeros((4, 4, 3), np.uint8))
+    assert [p for p in tmp_path.rglob("*") if p.is_file()] == []
+
+
 def test_a_mended_picture_is_tried_again(tmp_path: Path, service: ThumbnailService, qtbot: QtBot) -> None:
     (tmp_path / "a.png").write_bytes(b"")
     with qtbot.waitSignal(service.ready):
