@@ -21,7 +21,13 @@ def icon(name: str, role: QPalette.ColorRole = QPalette.ColorRole.ButtonText) ->
 
 
 def painted(name: str, color: QColor, size: int, ratio: float = 1.0) -> QPixmap:
-    """An icon in one colour, `size` logical pixels wide."""
+    """An icon in one colour, `size` logical pixels wide. Cached: lists paint it hundreds of times."""
+    return _painted(name, color.rgba(), size, ratio)
+
+
+@lru_cache(maxsize=128)
+def _painted(name: str, rgba: int, size: int, ratio: float) -> QPixmap:
+    color = QColor.fromRgba(rgba)
     pixmap = QPixmap(QSize(size, size) * ratio)
     pixmap.fill(Qt.GlobalColor.transparent)
     painter = QPainter(pixmap)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
-from PySide6.QtCore import QSize, Qt, QTimer, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPlainTextEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
 
 from inference.errors import AppError, BugError
-from widgets.icons import icon
-from widgets.parts import button, label, tool
+from widgets.parts import Picture, button, label, tool
 
 Kind = Literal["error", "warning", "info"]
 _ICONS = {"error": "error", "warning": "warning", "info": "info"}
@@ -34,11 +33,9 @@ class Message(QFrame):
         self.setAccessibleName(f"{text} {remedy}".strip())
         self._row = QHBoxLayout()
         self._row.setSpacing(10)
-        picture = QLabel()
-        picture.setPixmap(icon(_ICONS[kind]).pixmap(QSize(18, 18)))
         said = label(f"<b>{_escaped(text)}</b> {_escaped(remedy)}".strip(), wrap=True)
         said.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self._row.addWidget(picture)
+        self._row.addWidget(Picture(_ICONS[kind], 18))
         self._row.addWidget(said, 1)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(14, 8, 10, 8)

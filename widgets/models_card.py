@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 
 from app.session.joblist import JobList
 from app.session.shelf import OFFERED, Shelf
 from app.settings import Settings
-from widgets.icons import icon
-from widgets.parts import button, bytes_text, frame, label, tool
+from widgets.parts import Picture, button, bytes_text, frame, label, tool
 
 
 class ModelsCard(QWidget):
@@ -42,9 +41,7 @@ class ModelsCard(QWidget):
         row = QHBoxLayout(box)
         row.setContentsMargins(16, 14, 10, 14)
         row.setSpacing(14)
-        picture = QLabel()
-        picture.setPixmap(icon("sparkles").pixmap(QSize(26, 26)))
-        row.addWidget(picture, 0, Qt.AlignmentFlag.AlignTop)
+        row.addWidget(Picture("sparkles", 26), 0, Qt.AlignmentFlag.AlignTop)
         words = QVBoxLayout()
         words.setSpacing(4)
         words.addWidget(label(self.tr("Sharper masks with SAM 2.1"), "heading"))

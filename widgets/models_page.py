@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
-    QLabel,
     QMessageBox,
     QProgressBar,
     QScrollArea,
@@ -19,9 +18,8 @@ from PySide6.QtWidgets import (
 from app.session.joblist import JobList
 from app.session.shelf import Shelf
 from inference.catalogue import ModelSpec
-from widgets.icons import icon
 from widgets.models_card import ModelsCard
-from widgets.parts import button, bytes_text, frame, label, left_text
+from widgets.parts import Picture, button, bytes_text, frame, label, left_text
 
 _COLUMN = 900
 
@@ -133,9 +131,7 @@ class ModelRow(QWidget):
         row = QHBoxLayout(box)
         row.setContentsMargins(16, 12, 12, 12)
         row.setSpacing(12)
-        picture = QLabel()
-        picture.setPixmap(icon("chip").pixmap(QSize(22, 22)))
-        row.addWidget(picture, 0, Qt.AlignmentFlag.AlignTop)
+        row.addWidget(Picture("chip", 22), 0, Qt.AlignmentFlag.AlignTop)
         words = QVBoxLayout()
         words.setSpacing(2)
         words.addWidget(label(spec.title, "heading"))

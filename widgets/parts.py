@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from PySide6.QtCore import QCoreApplication, QRectF, QSize, Qt, SignalInstance
-from PySide6.QtGui import QAction, QColor, QPainter, QPixmap
+from PySide6.QtGui import QAction, QColor, QPainter, QPaintEvent, QPalette, QPixmap
 from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QToolButton, QWidget
 
 from inference.errors import AppError
@@ -54,6 +54,20 @@ def action_tool(action: QAction, size: int = 18) -> QToolButton:
     made.setAccessibleName(action.text().replace("&", ""))
     made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
     return made
+
+
+class Picture(QWidget):
+    """An icon without a function. Painted anew each time, so it follows the theme; screen readers skip it."""
+
+    def __init__(self, name: str, size: int, role: QPalette.ColorRole = QPalette.ColorRole.ButtonText) -> None:
+        super().__init__()
+        self._icon = icon(name, role)
+        self.setFixedSize(size, size)
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        self._icon.paint(painter, self.rect())
+        painter.end()
 
 
 def line() -> QFrame:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Qt, QTimer
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QPalette, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QStatusBar, QWidget
 
-from widgets.icons import icon
-from widgets.parts import label, restyle
+from widgets.parts import Picture, label, restyle
 
 _WORDS_MS = 8000
 
@@ -107,16 +106,13 @@ class _Fact(QWidget):
     def __init__(self, icon_name: str, name: str) -> None:
         super().__init__()
         self._name = name
-        self._picture = QLabel()
-        self._icon_name = icon_name
         self._text = label()
         row = QHBoxLayout(self)
         row.setContentsMargins(6, 0, 6, 0)
         row.setSpacing(4)
-        row.addWidget(self._picture)
+        row.addWidget(Picture(icon_name, 15, QPalette.ColorRole.PlaceholderText))
         row.addWidget(self._text)
         self.setToolTip(name)
-        self._tint()
 
     @property
     def text(self) -> str:
@@ -126,12 +122,3 @@ class _Fact(QWidget):
         self._text.setText(text)
         self.setAccessibleName(f"{self._name}: {text}")
         restyle(self._text, "kind", "warning" if warning else "")
-
-    def changeEvent(self, event: object) -> None:
-        super().changeEvent(event)  # type: ignore[arg-type]
-        if hasattr(self, "_icon_name"):
-            self._tint()
-
-    def _tint(self) -> None:
-        made = icon(self._icon_name, QPalette.ColorRole.PlaceholderText)
-        self._picture.setPixmap(made.pixmap(QSize(15, 15), self.devicePixelRatioF()))

@@ -28,9 +28,9 @@ from PySide6.QtWidgets import (
 
 from app.recent import RecentFolders
 from app.samples import Sample, samples
-from widgets.icons import app_icon, icon
+from widgets.icons import app_icon
 from widgets.models_card import ModelsCard
-from widgets.parts import button, label, restyle, tool
+from widgets.parts import Picture, button, label, restyle, tool
 
 _COLUMN = 860
 _SAMPLE = QSize(118, 84)
@@ -168,12 +168,9 @@ class DropArea(QFrame):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(20, 22, 20, 22)
         layout.setSpacing(6)
-        picture = QLabel()
-        picture.setPixmap(icon("images").pixmap(QSize(44, 44)))
-        picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
         head = label(self.tr("Drop a folder or pictures here"), "heading")
         text = label(self.tr("Your pictures stay where they are and are never changed."), "muted")
-        for line in (picture, head, text):
+        for line in (head, text):
             line.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.folder = button(self.tr("Open folder…"), None, "primary")
         self.picture = button(self.tr("Open picture…"))
@@ -184,7 +181,7 @@ class DropArea(QFrame):
         buttons.addWidget(self.picture)
         buttons.addStretch(1)
         layout.addStretch(1)
-        layout.addWidget(picture)
+        layout.addWidget(Picture("images", 44), 0, Qt.AlignmentFlag.AlignHCenter)
         layout.addSpacing(4)
         layout.addWidget(head)
         layout.addWidget(text)

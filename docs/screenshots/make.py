@@ -83,7 +83,7 @@ def main() -> None:
 
 
 def shrink(image: object, file: Path) -> None:
-    """Writes a grabbed picture with 256 colours, a quarter of its size."""
+    """Writes a grabbed picture as small as PNG can without losing a colour."""
     import io
 
     from PIL import Image
@@ -92,8 +92,7 @@ def shrink(image: object, file: Path) -> None:
     buffer = QBuffer()
     buffer.open(QIODevice.OpenModeFlag.WriteOnly)
     image.save(buffer, "PNG")  # type: ignore[attr-defined]
-    picture = Image.open(io.BytesIO(buffer.data().data())).convert("RGB")
-    picture.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.FLOYDSTEINBERG).save(file, optimize=True)
+    Image.open(io.BytesIO(buffer.data().data())).convert("RGB").save(file, optimize=True)
 
 
 if __name__ == "__main__":

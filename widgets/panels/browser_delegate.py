@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QImage, QPainter, QPainterPath, QPalette, QPen
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRect, QRectF, QSize, Qt
+from PySide6.QtGui import QBrush, QColor, QImage, QPainter, QPalette, QPen, QPixmap, QTransform
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from app.instance import ImageState
@@ -15,6 +15,7 @@ Index = QModelIndex | QPersistentModelIndex
 _PAD = 6
 _LINE = 18
 _RADIUS = 6.0
+_KEPT = 600  # scaled thumbnails: several screens full
 STATE_ICONS = {ImageState.DONE: "done", ImageState.FLAGGED: "flag"}
 
 
@@ -27,6 +28,7 @@ class BrowserDelegate(QStyledItemDelegate):
         self.tile = QSize()
         self.grid = True
         self.current: str | None = None
+        self._pixmaps: dict[tuple[int, int, int, float, bool], QPixmap] = {}
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:  # noqa: ARG002
         return self.tile if self.grid else QSize(120, 46)
@@ -38,7 +40,6 @@ class BrowserDelegate(QStyledItemDelegate):
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         colors, rect = current_colors(), option.rect.adjusted(2, 2, -2, -2)
         self._paint_ground(painter, rect, option, index, colors)
         if self.grid:
@@ -79,16 +80,21 @@ class BrowserDelegate(QStyledItemDelegate):
                 painter, "warning" if problem else "image", area, colors.warning if problem else colors.faint
             )
             return
-        mode = Qt.AspectRatioMode.KeepAspectRatioByExpanding if fill else Qt.AspectRatioMode.KeepAspectRatio
-        size = image.size().scaled(area.size(), mode)
-        target = QRectF(0, 0, size.width(), size.height())
-        target.moveCenter(QRectF(area).center())
-        shape = QPainterPath()
-        shape.addRoundedRect(target.intersected(QRectF(area)), 4, 4)
-        painter.save()
-        painter.setClipPath(shape)
-        painter.drawImage(target, image)
-        painter.restore()
+        ratio = painter.device().devicePixelRatioF() if painter.device() is not None else 1.0
+        pixmap = self._scaled(image, area.size(), ratio, fill=fill)
+        size = pixmap.deviceIndependentSize()
+        left, top = area.center().x() + 0.5 - size.width() / 2, area.center().y() + 0.5 - size.height() / 2
+        painter.drawPixmap(QPointF(left, top), pixmap)
+
+    def _scaled(self, image: QImage, room: QSize, ratio: float, *, fill: bool) -> QPixmap:
+        """A thumbnail with round corners as it is drawn here; kept, because a view paints it again and again."""
+        key = (image.cacheKey(), room.width(), room.height(), ratio, fill)
+        known = self._pixmaps.get(key)
+        if known is None:
+            if len(self._pixmaps) >= _KEPT:
+                self._pixmaps.pop(next(iter(self._pixmaps)))
+            known = self._pixmaps[key] = _rounded(image, room * ratio, ratio, fill=fill)
+        return known
 
     def _paint_icon(self, painter: QPainter, name: str, area: QRect, color: str, size: int = 20) -> None:
         ratio = painter.device().devicePixelRatioF() if painter.device() is not None else 1.0
@@ -146,6 +152,27 @@ class BrowserDelegate(QStyledItemDelegate):
         painter.setPen(QColor(colors.muted))
         second = metrics.elidedText(second, Qt.TextElideMode.ElideMiddle, room.width())
         painter.drawText(room.adjusted(0, half - 1, 0, -3), Qt.AlignmentFlag.AlignVCenter, second)
+
+
+def _rounded(image: QImage, room: QSize, ratio: float, *, fill: bool) -> QPixmap:
+    mode = Qt.AspectRatioMode.KeepAspectRatioByExpanding if fill else Qt.AspectRatioMode.KeepAspectRatio
+    small = image.scaled(room, mode, Qt.TransformationMode.SmoothTransformation)
+    shown = QPixmap(small.size().boundedTo(room))
+    shown.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(shown)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(Qt.PenStyle.NoPen)
+    brush = QBrush(small)
+    brush.setTransform(QTransform.fromTranslate(*_centred(small.size(), shown.size())))
+    painter.setBrush(brush)
+    painter.drawRoundedRect(QRectF(shown.rect()), 4 * ratio, 4 * ratio)
+    painter.end()
+    shown.setDevicePixelRatio(ratio)
+    return shown
+
+
+def _centred(picture: QSize, room: QSize) -> tuple[int, int]:
+    return (room.width() - picture.width()) // 2, (room.height() - picture.height()) // 2
 
 
 def _state_color(state: str, colors: Colors) -> str:
