@@ -26,7 +26,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _only_places(words: list[str]) -> bool:
     """Nothing, or whole paths that exist ("Open with Winnow"): no command can be meant."""
-    return all(place.is_absolute() and place.exists() for place in map(Path, words))
+    from inference.paths import is_there
+
+    return all(Path(word).is_absolute() and is_there(word) for word in words)
 
 
 def _straight_to_the_window(paths: list[str]) -> int:

@@ -24,6 +24,18 @@ _QUIET = (
 )
 
 
+class _Shared(RotatingFileHandler):
+    """A rotating file that several programs write. Windows refuses to rename it while another one has it open: then
+    it grows until nobody has."""
+
+    def doRollover(self) -> None:
+        try:
+            super().doRollover()
+        except OSError:
+            if self.stream is None:  # closed for the renaming that failed
+                self.stream = self._open()
+
+
 def log_file() -> Path:
     """Where the log is written."""
     return paths.log_dir() / "winnow.log"
@@ -42,7 +54,8 @@ def set_up(*, verbose: bool = False) -> Path | None:
     path: Path | None = log_file()
     try:
         log_file().parent.mkdir(parents=True, exist_ok=True)
-        _add(root, RotatingFileHandler(log_file(), maxBytes=2_000_000, backupCount=3, encoding="utf-8", delay=False))
+        # File names that are no UTF-8 come as surrogates; they are written as \udcff.
+        _add(root, _Shared(log_file(), maxBytes=2_000_000, backupCount=3, encoding="utf-8", errors="backslashreplace"))
     except OSError as error:
         path = None
         if sys.stderr is not None:  # a built program without a console has none

@@ -77,8 +77,8 @@ def find(model: str | Path, models_dir: str | Path | None = None) -> ModelSpec:
     for spec in specs:
         if spec.id == wanted:
             return spec
-    file = Path(wanted).expanduser()
-    if file.suffix.lower() in checks.SUFFIXES or file.exists():
+    file = paths.typed(wanted)
+    if file.suffix.lower() in checks.SUFFIXES or paths.is_there(file):
         return _in_place(file)
     near = difflib.get_close_matches(wanted.lower(), [spec.id for spec in specs], 3, 0.5)
     advice = f"Did you mean {' or '.join(near)}?" if near else f"Known are {', '.join(spec.id for spec in specs)}."

@@ -52,9 +52,19 @@ def log_dir() -> Path:
 def models_dir(override: str | Path | None = None) -> Path:
     """Downloaded and imported weights: `--models-dir`, else `WINNOW_MODELS_DIR`, else the data folder."""
     chosen = override or os.environ.get(MODELS_VARIABLE)
-    return Path(chosen).expanduser() if chosen else data_dir() / "models"
+    return typed(chosen) if chosen else data_dir() / "models"
+
+
+def typed(path: str | Path) -> Path:
+    """A path as a person wrote it: `~` is their home. `Path.expanduser` fails where nobody has that name."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111
+
+
+def is_there(path: str | Path) -> bool:
+    """Whether something is at a path a person wrote. `Path.exists` fails on names that are too long."""
+    return os.path.exists(path)  # noqa: PTH110
 
 
 def _below_home(name: str) -> Path | None:
     home = os.environ.get(HOME_VARIABLE)
-    return Path(home).expanduser() / name if home else None
+    return typed(home) / name if home else None

@@ -15,14 +15,17 @@ import typer
 
 from app import logs
 from app.cli import demo, doctor, evaluate, export, gui, models, segment, train
-from app.cli.output import INTERRUPTED, SOME_FAILED, Session, report_failure, speak_utf8
-from inference.errors import AppError, BugError, Cancelled
+from app.cli.output import INTERRUPTED, SOME_FAILED, USAGE, Session, report_failure, speak_utf8, tell_machines
+from inference.errors import AppError, BugError, Cancelled, UsageError
 
 log = logging.getLogger(__name__)
 
 OpenWindow = gui.OpenWindow
 ROOT_FLAGS = ("--verbose", "-v")
 
+_MISUNDERSTOOD = UsageError(
+    "The command line cannot be understood; standard error says why.", None, "See `main.py COMMAND --help`."
+)
 _HELP = """Segment, sort and teach: build image data sets on your own machine.
 
 Without a command the window opens; `main.py FOLDER` or `main.py IMAGE` opens it there."""
@@ -65,6 +68,8 @@ def run(arguments: Sequence[str], open_window: OpenWindow, *, supervised: bool =
     try:
         app(words)
     except SystemExit as end:
+        if end.code == USAGE and not supervised:  # from the parser, which told people (and the window) by itself
+            tell_machines(_MISUNDERSTOOD, json="--json" in words, supervised=False)
         return end.code if isinstance(end.code, int) else SOME_FAILED
     except Exception as error:  # noqa: BLE001  told apart, logged and said aloud by `failed`
         return failed(error, json="--json" in words, supervised=supervised)

@@ -42,7 +42,7 @@ def demo(
     from app.samples import samples
     from app.subjects.outputs import OutputFolder
     from app.subjects.run import Settings, Task, segment_all
-    from inference import catalogue
+    from inference import catalogue, paths
     from inference.prompts import Prompts
     from inference.worker.inline import InlineRunner
     from inference.worker.options import WorkerOptions
@@ -51,7 +51,7 @@ def demo(
     catalogue.weights_path(model, models_dir)
     shots = samples()
     tasks = [t for s in shots for t in (Task(s.file, None, "centre"), Task(s.file, Prompts(box=s.box), "box"))]
-    folder = OutputFolder(out.expanduser().absolute(), [s.file for s in shots])
+    folder = OutputFolder(paths.typed(out).absolute(), [s.file for s in shots])
     runner = InlineRunner(options=WorkerOptions(str(models_dir) if models_dir else None, force_device))
     results: list[Result] = []
     start = time.perf_counter()

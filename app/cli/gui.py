@@ -7,6 +7,7 @@ from typing import Annotated, Protocol
 
 import typer
 
+from inference import paths
 from inference.errors import UsageError
 
 
@@ -45,8 +46,8 @@ def register(app: typer.Typer, open_window: OpenWindow) -> None:
 
 def _existing(path: Path) -> str:
     """The absolute path; UsageError when nothing is there (a misspelt command ends up here too)."""
-    whole = path.expanduser().absolute()
-    if not whole.exists():
+    whole = paths.typed(path).absolute()
+    if not paths.is_there(whole):
         raise UsageError(
             f"There is no file, folder or command “{path}”.", None, "See `main.py --help` for the commands."
         )

@@ -76,10 +76,12 @@ class Output:
         self.err.print(f"[yellow]{escape(text)}[/]")
 
     def table(self, title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-        """A closing table for people. Cells are plain text; columns of numbers stand to the right."""
+        """A closing table for people, when it has rows. Cells are plain text; columns of numbers stand to the right."""
         if self.machine:
             return
         cells = [[str(cell) for cell in row] for row in rows]
+        if not cells:
+            return
         table = Table(title=title or None, title_justify="left", header_style="bold", border_style="dim")
         for index, column in enumerate(columns):
             numeric = bool(cells) and all(_is_figure(row[index]) for row in cells)
@@ -153,13 +155,18 @@ def show_error(error: AppError, console: Console | None = None) -> None:
 
 def report_failure(error: AppError, *, json: bool, supervised: bool) -> int:
     """Shows the failure that ended a command, to whoever listens, and returns the exit status."""
+    if not supervised:
+        show_error(error)
+    tell_machines(error, json=json, supervised=supervised)
+    return USAGE if isinstance(error, UsageError) else SOME_FAILED
+
+
+def tell_machines(error: AppError, *, json: bool, supervised: bool) -> None:
+    """The failure as the one document of `--json`, or as a line for the window."""
     if supervised:
         _print(error_line(error))
-    else:
-        show_error(error)
-        if json:
-            _print(jsonlib.dumps({"error": as_dict(error)}, ensure_ascii=False, indent=2))
-    return USAGE if isinstance(error, UsageError) else SOME_FAILED
+    elif json:
+        _print(jsonlib.dumps({"error": as_dict(error)}, ensure_ascii=False, indent=2))
 
 
 def as_dict(error: AppError) -> dict[str, str | None]:
@@ -210,10 +217,13 @@ def _bar(console: Console, unit: Unit) -> RichProgress:
 
 
 def speak_utf8() -> None:
-    """Lets standard output and error carry every file name, whatever the console's own code page (Windows)."""
+    """Lets standard output and error carry every file name, whatever the console's own code page (Windows).
+
+    Bytes of a name that are no UTF-8 come out as \\udcff, which JSON reads back as the same name.
+    """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(encoding="utf-8", errors="replace")
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
 def _print(line: str) -> None:

@@ -53,7 +53,7 @@ def segment(
     from app.subjects.inputs import pictures
     from app.subjects.outputs import OutputFolder
     from app.subjects.run import Settings, Task, segment_all
-    from inference import catalogue
+    from inference import catalogue, paths
     from inference.worker.inline import InlineRunner
     from inference.worker.options import WorkerOptions
 
@@ -61,7 +61,7 @@ def segment(
     prompts = Prompts(tuple(parse_point(p) for p in point or ()), None if box is None else parse_box(box))
     catalogue.weights_path(model, models_dir)  # before anything is written
     files, failures = pictures(images, without=out)
-    folder = OutputFolder(out.expanduser().absolute(), files)
+    folder = OutputFolder(paths.typed(out).absolute(), files)
     runner = InlineRunner(options=WorkerOptions(models_dir=_text(models_dir), force_device=force_device))
     rows: list[dict[str, Any]] = []
 

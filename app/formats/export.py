@@ -16,6 +16,7 @@ from app.formats.source import Source, SourceImage
 from app.formats.staging import Staging, check_target
 from app.formats.summary import ExportSummary, Notes, Severity, counted
 from inference.errors import AppError, FormatError, ImageError, OutOfMemory, UsageError
+from inference.paths import typed
 from inference.pictures import read_size
 
 log = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ def export(
         Cancelled: from `progress`; nothing is left behind.
     """
     form, report = format_of(format_id), progress or _silent
-    out = Path(out).expanduser().absolute()
+    out = typed(out).absolute()
     values = format_values(form.options, options.values)
     if options.split and not form.split:
         raise UsageError(f"{form.title} has no train and val parts.", remedy="Leave the split out.")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from app.order import image_key
 from inference.errors import AppError, ImageError
+from inference.paths import is_there, typed
 from inference.pictures import EXTENSIONS
 
 
@@ -22,20 +23,20 @@ def pictures(
     found: dict[Path, None] = {}
     failures: list[AppError] = []
     for path in paths:
-        place = path.expanduser()
-        if place.is_dir():
+        place = typed(path)
+        if not is_there(place):
+            failures.append(ImageError("There is no such file or folder.", place, "Check the path."))
+        elif place.is_dir():
             files, missing = _of_folder(place, recursive, without)
             failures += missing
             found |= dict.fromkeys(files)
-        elif place.exists():
-            found[place.absolute()] = None
         else:
-            failures.append(ImageError("There is no such file or folder.", place, "Check the path."))
+            found[place.absolute()] = None
     return list(found), failures
 
 
 def _of_folder(folder: Path, recursive: bool, without: Path | None) -> tuple[list[Path], list[AppError]]:
-    barred = None if without is None else without.expanduser().resolve()
+    barred = None if without is None else typed(without).resolve()
     missing: list[AppError] = []
     files = list(_walk(folder.absolute(), recursive, barred, missing))
     if not files and not missing:

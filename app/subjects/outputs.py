@@ -1,7 +1,7 @@
 """The files of a segmented subject: mask PNG, RGBA cut-out, overlay, and one COCO file with RLE masks for all.
 
-Each file is written beside its place and renamed, so a cut-off run leaves whole files only; a picture that is among the
-inputs is never replaced.
+Each file is written beside its place and renamed, so a cut-off run leaves whole files only. What an earlier run wrote
+is replaced; pictures, and masks and annotations that come from elsewhere, never are.
 """
 
 from __future__ import annotations
@@ -23,12 +23,15 @@ import numpy.typing as npt
 from PIL import Image
 
 from app import overlays
+from app.formats.names import safe
 from inference.errors import StorageError, UsageError
 from inference.masks import Mask
 from inference.prompts import Prompts
 
 Rgb = npt.NDArray[np.uint8]
 VIVID = ("#22d3ee", "#ff4fa3", "#a3e635", "#ff9f1c", "#7c5cff")
+DESCRIPTION = "Subjects segmented by Winnow"  # also how a later run knows the folder as one of its kind
+INDEX = "annotations.json"
 CATEGORY = {"id": 1, "name": "subject", "supercategory": ""}
 
 
@@ -60,6 +63,8 @@ class OutputFolder:
     Args:
         folder: made when it is not there.
         inputs: pictures that must not be replaced.
+
+    Raises StorageError when the folder cannot be made, UsageError when its annotations are another program's.
     """
 
     folder: Path
@@ -68,14 +73,19 @@ class OutputFolder:
     _images: dict[Path, dict[str, Any]] = field(default_factory=dict)
     _annotations: list[dict[str, Any]] = field(default_factory=list)
     _barred: frozenset[str] = frozenset()
+    _written: set[Path] = field(default_factory=set)
+    _ours: bool = False
 
     def __post_init__(self) -> None:
         self._barred = frozenset(os.path.normcase(Path(p).resolve()) for p in self.inputs)
         with storing(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
+            self._ours = self._of_an_earlier_run()
 
     def add(self, subject: Subject, rgb: Rgb) -> dict[str, str]:
         """Writes the files of a subject and returns their paths by kind. StorageError or UsageError on failure."""
+        if not self._ours:  # so that the folder is known again even when this run is cut off
+            self.finish()
         name = self._name_of(subject.path) + (f"_{subject.variant}" if subject.variant else "")
         files = {
             "mask": self._save_png(f"masks/{name}.png", subject.mask.array().astype(np.uint8) * 255),
@@ -95,19 +105,22 @@ class OutputFolder:
     def finish(self) -> Path:
         """Writes `annotations.json` (COCO instances; masks as compressed RLE) for everything added, and returns it."""
         coco = {
-            "info": {"description": "Subjects segmented by Winnow", "version": "1.0"},
+            "info": {"description": DESCRIPTION, "version": "1.0"},
             "licenses": [],
             "images": list(self._images.values()),
             "annotations": self._annotations,
             "categories": [CATEGORY],
         }
-        return self.save("annotations.json", json.dumps(coco, ensure_ascii=False, indent=1).encode())
+        # A file name that is no UTF-8 holds surrogates: as \udcff they are JSON, and read back as the same name.
+        return self.save(INDEX, json.dumps(coco, ensure_ascii=False, indent=1).encode("utf-8", "backslashreplace"))
 
     def save(self, relative: str, data: bytes) -> Path:
         """Writes one file beside its place and renames it. Raises StorageError (full, read-only) or UsageError."""
         target = self.folder.joinpath(*relative.split("/"))
         if os.path.normcase(target.resolve()) in self._barred:
             raise UsageError("This would replace one of the pictures.", target, "Choose another --out folder.")
+        if not self._ours and target not in self._written and os.path.lexists(target):
+            raise UsageError("This file is there already, from elsewhere.", target, "Choose another --out folder.")
         beside = target.with_name(f".{uuid.uuid4().hex}.part")
         with storing(target):
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -116,7 +129,17 @@ class OutputFolder:
                 beside.replace(target)
             finally:
                 beside.unlink(missing_ok=True)
+        self._written.add(target)
         return target
+
+    def _of_an_earlier_run(self) -> bool:
+        index = self.folder / INDEX
+        if not index.exists():
+            return False
+        with index.open("rb") as file:
+            if DESCRIPTION.encode() in file.read(200):
+                return True
+        raise UsageError("These annotations come from elsewhere.", index, "Choose another --out folder.")
 
     def _save_png(self, relative: str, pixels: npt.NDArray[np.uint8]) -> Path:
         return self.save(relative, _encoded(pixels, "PNG", compress_level=4))
@@ -125,11 +148,12 @@ class OutputFolder:
         return self.save(relative, _encoded(pixels, "JPEG", quality=92))
 
     def _name_of(self, path: Path) -> str:
-        """The picture's stem; pictures of one name from several folders or formats are told apart."""
+        """The picture's stem as every system can hold it; pictures of one name are told apart."""
         if path not in self._names:
             taken = {name.casefold() for name in self._names.values()}
-            wishes = [path.stem, f"{path.parent.name}_{path.stem}", f"{path.stem}_{path.suffix.strip('.')}"]
-            numbered = (f"{path.stem}_{n}" for n in range(2, len(taken) + 4))
+            stem = safe(path.stem)
+            wishes = [stem, safe(f"{path.parent.name}_{path.stem}"), f"{stem}_{safe(path.suffix.strip('.'))}"]
+            numbered = (f"{stem}_{n}" for n in range(2, len(taken) + 4))
             self._names[path] = next(w for w in (*wishes, *numbered) if w and w.casefold() not in taken)
         return self._names[path]
 

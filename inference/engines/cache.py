@@ -77,7 +77,7 @@ class DiskCache:
             return embedding
         except FileNotFoundError:
             return None
-        except (OSError, SafetensorError, ValueError, KeyError) as error:
+        except (OSError, SafetensorError, ValueError, KeyError, RuntimeError) as error:
             log.warning("dropped the stored embedding %s: %s", file, error)
             with contextlib.suppress(OSError):
                 file.unlink()

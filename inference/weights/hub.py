@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -119,6 +120,10 @@ def look_up(spec: ModelSpec, endpoint: str | None = None) -> Remote:
             f"The hub records no SHA-256 for {spec.filename}, so it cannot be checked.",
             None,
             "Download it by hand and run `main.py models import FILE`.",
+        )
+    if not re.fullmatch("[0-9a-fA-F]{64}", str(entry.lfs.sha256)):  # it becomes part of a file's name
+        raise DownloadError(
+            f"The hub's record of {spec.filename} is damaged.", None, "Check HF_ENDPOINT, or try later."
         )
     remote = Remote(spec.repo, spec.filename, info.sha, int(entry.lfs.size), str(entry.lfs.sha256).lower())
     if spec.sha256 is not None and spec.sha256 != remote.sha256:

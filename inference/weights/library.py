@@ -11,6 +11,7 @@ from pathlib import Path
 from inference import catalogue, paths
 from inference.catalogue import ModelSpec
 from inference.errors import ModelError, StorageError, UsageError
+from inference.paths import is_there
 from inference.weights import checks, manifest
 from inference.weights.quiet import silent
 
@@ -55,7 +56,7 @@ def import_file(
     Raises ModelError for a file that is missing, truncated, holds code, or is of an unknown architecture;
     StorageError when it cannot be copied; UsageError for a name that is taken.
     """
-    source, target_dir = Path(path).expanduser(), paths.models_dir(models_dir)
+    source, target_dir = paths.typed(path), paths.models_dir(models_dir)
     checks.check_container(source)
     architecture = _recognised(source)
     size = source.stat().st_size
@@ -136,7 +137,7 @@ def _free_id(name: str, models_dir: Path, *, exact: bool) -> str:
 
 
 def _children(folder: Path) -> list[Path]:
-    return list(folder.iterdir()) if folder.is_dir() else []
+    return list(folder.iterdir()) if is_there(folder) and folder.is_dir() else []
 
 
 def _copy(source: Path, target: Path, progress: Callable[[int], None]) -> int:

@@ -7,6 +7,7 @@ at the end, so a half-finished install cannot look like a finished one.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import uuid
@@ -17,6 +18,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from inference.errors import ModelError, StorageError
+from inference.paths import is_there
+
+log = logging.getLogger(__name__)
 
 NAME = "manifest.json"
 INCOMING = ".incoming"
@@ -61,33 +65,44 @@ def now() -> str:
 def read(folder: Path) -> Manifest | None:
     """The manifest of a model's folder; None where there is none.
 
-    Raises ModelError when there is one that cannot be read, or that points outside its folder.
+    Raises ModelError when there is one that cannot be read, is of another folder, or points outside of its own.
     """
     path = folder / NAME
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        if not is_there(path):  # no folder can have this name, or a file has it
+            return None
         raise _damaged(path) from error
-    known = {f.name for f in fields(Manifest)}
+    except ValueError as error:
+        raise _damaged(path) from error
+    kinds = {f.name: int if f.name == "size" else str for f in fields(Manifest)}
     try:
-        manifest = Manifest(**{key: value for key, value in data.items() if key in known})
+        manifest = Manifest(**{key: value for key, value in data.items() if key in kinds})
     except (TypeError, AttributeError) as error:
         raise _damaged(path) from error
-    plain = isinstance(manifest.filename, str) and Path(manifest.filename).name == manifest.filename
-    if not (plain and isinstance(manifest.size, int) and isinstance(manifest.sha256, str) and manifest.filename):
+    sound = all(type(getattr(manifest, name)) is kind for name, kind in kinds.items())
+    if not (sound and manifest.id == folder.name and _is_plain(manifest.filename)):
         raise _damaged(path)
     return manifest
 
 
+def _is_plain(name: str) -> bool:
+    """A file's name and no way out of its folder, on any system."""
+    return name not in ("", ".", "..") and not set(name) & set("/\\:\0")
+
+
 def installed(models_dir: Path) -> Iterator[tuple[Path, Manifest]]:
     """Every readable installed model, by folder name. Damaged ones are left out here and named when asked for."""
-    if not models_dir.is_dir():
+    try:
+        folders = sorted(f for f in models_dir.iterdir() if not f.name.startswith(".") and f.is_dir())
+    except OSError as error:
+        if is_there(models_dir):
+            log.warning("the models folder %s cannot be read: %s", models_dir, error)
         return
-    for folder in sorted(models_dir.iterdir()):
-        if folder.name.startswith(".") or not folder.is_dir():
-            continue
+    for folder in folders:
         try:
             manifest = read(folder)
         except ModelError:

@@ -139,7 +139,13 @@ def test_a_folder_is_no_weights_file(tmp_path: Path) -> None:
 OUTSIDE = '{"id":"mine","filename":"../../passwd","size":1,"sha256":"a","source":"hub","title":"x"}'
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", '{"id": "x"}', OUTSIDE])
+UP = OUTSIDE.replace("../../passwd", "..")
+DRIVE = OUTSIDE.replace("../../passwd", "C:weights.pt")
+OTHER = OUTSIDE.replace("../../passwd", "w.pt").replace('"mine"', '"sam2-tiny"')
+UNTITLED = OUTSIDE.replace("../../passwd", "w.pt").replace('"x"', "7")
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"id": "x"}', OUTSIDE, UP, DRIVE, OTHER, UNTITLED])
 def test_a_damaged_manifest_is_no_installed_model(tmp_path: Path, text: str) -> None:
     _install(tmp_path)
     (tmp_path / "mine" / "manifest.json").write_text(text)
@@ -153,6 +159,13 @@ def test_a_damaged_download_is_named_when_asked_for(tmp_path: Path) -> None:
     (tmp_path / "sam2-tiny" / "manifest.json").write_text("{")
     with pytest.raises(ModelError, match="manifest"):
         catalogue.weights_path("sam2-tiny", tmp_path)
+
+
+def test_a_models_folder_that_is_none_holds_no_models(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    for place in (tmp_path / "file", tmp_path / ("x" * 300)):
+        assert catalogue.installed(catalogue.find("sam2-tiny", place), place) is None
+        assert catalogue.find(STARTER, place).builtin
 
 
 def test_an_install_that_fails_leaves_the_old_one(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -103,9 +104,35 @@ def test_a_misspelt_command_is_a_usage_failure(capsys: pytest.CaptureFixture[str
     assert "“segmnt”" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("path", ["x" * 300, "~nobody-has-this-name/a"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["gui", "PATH"],
+        ["segment", "PATH", "--out", "OUT"],
+        ["segment", "OUT", "--out", "OUT", "--model", "PATH"],
+        ["models", "import", "PATH"],
+        ["models", "download", "nothing", "--models-dir", "PATH"],
+    ],
+)
+def test_names_that_cannot_be_are_failures_and_not_bugs(
+    words: list[str], path: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run([w.replace("PATH", path).replace("OUT", str(tmp_path / "out")) for w in words], Window()) in (1, 2)
+    assert "unexpectedly" not in capsys.readouterr().err
+    assert cli.run(["models", "list", "--models-dir", path], Window()) == 0
+
+
 @pytest.mark.parametrize("words", [["models", "fish"], ["segment"], ["--nonsense"], ["segment", "a", "--out"]])
 def test_wrong_usage_is_status_2(words: list[str]) -> None:
     assert cli.run(words, Window()) == 2
+
+
+def test_wrong_usage_is_told_to_machines_too(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["segment", "--json"], Window()) == 2
+    told = capsys.readouterr()
+    assert json.loads(told.out)["error"]["type"] == "UsageError"
+    assert "Missing" in told.err
 
 
 def test_the_version_is_the_projects(capsys: pytest.CaptureFixture[str]) -> None:
@@ -248,3 +275,22 @@ def test_the_log_goes_to_standard_error_when_its_folder_cannot_be_made(
     monkeypatch.setenv("WINNOW_HOME", str(tmp_path))
     assert logs.set_up() is None
     assert "cannot be written" in capsys.readouterr().err
+
+
+def test_the_log_holds_names_that_are_no_utf8_and_survives_a_rotation_that_is_refused(
+    winnow_home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refused(_self: object, _source: str, _target: str) -> None:
+        raise PermissionError("another program has the file open")
+
+    file = logs.set_up()
+    assert file is not None
+    monkeypatch.setattr(logs.RotatingFileHandler, "rotate", refused)
+    monkeypatch.setattr(logging.getLogger().handlers[-1], "maxBytes", 1)
+    logging.getLogger("probe").warning("first %s", "bad\udcff.jpg")
+    logging.getLogger("probe").warning("second")
+    logs.shut_down()
+    text = file.read_text(encoding="utf-8")
+    assert "first bad\\udcff.jpg" in text
+    assert "second" in text
+    assert "Logging error" not in capsys.readouterr().err

@@ -118,6 +118,41 @@ def test_an_original_is_never_replaced(tmp_path: Path) -> None:
     assert original.read_bytes() == before
 
 
+def test_files_from_elsewhere_are_never_replaced_and_those_of_an_earlier_run_are(tmp_path: Path) -> None:
+    picture = _picture(tmp_path / "a.png")
+    out = tmp_path / "out"
+    by_hand = out / "masks" / "a.png"
+    by_hand.parent.mkdir(parents=True)
+    by_hand.write_bytes(b"drawn for hours")
+    with pytest.raises(UsageError, match="there already"):
+        OutputFolder(out, [picture]).add(_subject(picture), read_rgb(picture))
+    assert by_hand.read_bytes() == b"drawn for hours"
+    by_hand.unlink()
+    (out / "annotations.json").write_text('{"info": {"description": "years of work"}}')
+    with pytest.raises(UsageError, match="come from elsewhere"):
+        OutputFolder(out, [picture])
+    (out / "annotations.json").unlink()
+    for _ in range(2):  # the first run is cut off before its end, the second one knows its files
+        written = OutputFolder(out, [picture]).add(_subject(picture), read_rgb(picture))
+        assert Path(written["mask"]) == by_hand
+
+
+def test_names_that_are_too_long_together_and_names_that_are_no_utf8(tmp_path: Path) -> None:
+    long = [_picture(tmp_path / folder / f"{'c' * 240}.png") for folder in ("b" * 240, "d" * 240)]
+    folder = OutputFolder(tmp_path / "out", long)
+    assert len({folder.add(_subject(p, "centre"), read_rgb(p))["mask"] for p in long}) == 2
+    odd = tmp_path / "bad\udcff.png"
+    folder.add(_subject(odd), read_rgb(long[0]))
+    stored = json.loads(folder.finish().read_text(encoding="utf-8"))
+    assert stored["images"][2]["file_name"] == str(odd)
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "~nobody-has-this-name/a.jpg", "missing.jpg"])
+def test_names_that_cannot_be_are_not_there(name: str, tmp_path: Path) -> None:
+    assert pictures([Path(name)])[0] == []
+    assert "no such file" in pictures([Path(name)])[1][0].message
+
+
 def test_a_place_that_cannot_be_written_is_a_storage_error(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("a file")
     with pytest.raises(StorageError, match="cannot be written"):

@@ -112,6 +112,16 @@ def test_a_wrong_hash_is_refused_and_nothing_stays(spec: ModelSpec, played: Play
     assert _leftovers(tmp_path) == []
 
 
+def test_a_hash_that_is_none_is_refused_before_it_names_a_file(
+    spec: ModelSpec, played: PlayedHub, tmp_path: Path
+) -> None:
+    played.sha256 = "../../../evil"
+    with pytest.raises(DownloadError, match="record"):
+        _fetch(spec, tmp_path, played)
+    assert played.ranges == []
+    assert _leftovers(tmp_path) == []
+
+
 def test_a_truncated_file_is_never_installed(spec: ModelSpec, played: PlayedHub, tmp_path: Path) -> None:
     played.size = len(CONTENT) + 10
     with pytest.raises(DownloadError, match="broke off"):
