@@ -1,4 +1,4 @@
-"""The long jobs as the jobs panel shows them: what, how far, how long still. Clicks and prefetches are not among them."""
+"""The long jobs as the jobs panel shows them: what, how far, how long still. Clicks and prefetches are not."""
 
 from __future__ import annotations
 
