@@ -110,4 +110,3 @@ class _Start(QObject):
             return
         self._window.open_paths(list(self._paths))
         QTimer.singleShot(_WARM_UP_MS, lambda: self._services.shelf.start(self._model))
-
