@@ -34,7 +34,13 @@ sys.exit(application.run())
 def _run(arguments: list[str], home: Path, **more: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "WINNOW_HOME": str(home), "QT_QPA_PLATFORM": "offscreen", **more}
     return subprocess.run(
-        [sys.executable, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=100, check=False
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
     )
 
 

@@ -208,7 +208,11 @@ def test_properties(qtbot: QtBot, project: Project, tmp_path: Path) -> None:
     document = project.document("turned.jpg")
     panel.set_document(document)
     facts = {key: value.text() for key, value in panel._facts.items()}
-    assert facts["size"].startswith("90 × 120") and facts["turned"].startswith("90°") and facts["kind"].startswith("JPEG, RGB, ")
+    assert (
+        facts["size"].startswith("90 × 120")
+        and facts["turned"].startswith("90°")
+        and facts["kind"].startswith("JPEG, RGB, ")
+    )
     panel.state_button(ImageState.FLAGGED).click()
     assert document.state is ImageState.FLAGGED
     document.undo_stack.undo()
