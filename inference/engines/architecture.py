@@ -69,7 +69,20 @@ class ArchConfig:
         known = {f.name for f in fields(cls)}
         extra = dict(data.pop("extra", None) or {}) | {k: data.pop(k) for k in list(data) if k not in known}
         lists = {k: tuple(v) for k, v in data.items() if isinstance(v, list)}
-        return cls(**(data | lists), extra=extra)
+        config = cls(**(data | lists), extra=extra)
+        if not config._has_sane_sizes():
+            raise ValueError("its sizes make no sense")
+        return config
+
+    def _has_sane_sizes(self) -> bool:
+        """A forged file asks for no more memory than a model can need."""
+        lists = ((self.trunk_channels, 4), (self.trunk_attention, 2), (self.trunk_convs, 3))
+        if not all(isinstance(values, tuple) and len(values) == length for values, length in lists):
+            return False
+        widths = (self.hidden_dim, self.decoder_mlp, *self.trunk_channels)
+        counts = (self.decoder_depth, *self.trunk_attention, *self.trunk_convs)
+        ranges = (((self.image_size,), 32, 4096), (widths, 1, 4096), (counts, 0, 64))
+        return all(type(n) is int and low <= n <= high for numbers, low, high in ranges for n in numbers)
 
     def at_size(self, image_size: int) -> ArchConfig:
         """The same model for another picture size; weights fit both."""

@@ -33,7 +33,14 @@ def load_checkpoint(path: str | Path) -> tuple[SAM2Base, ArchConfig]:
     from inference.engines.architecture import build_model
 
     state, config = read_checkpoint(path)
-    model = build_model(config)
+    try:
+        model = build_model(config)
+    except ModelError as error:
+        raise ModelError(error.message, path, error.remedy or "Use another checkpoint.") from error
+    except (ValueError, TypeError, ArithmeticError, LookupError, AssertionError) as error:
+        raise ModelError(
+            f"The checkpoint describes a model that cannot be built: {error}.", path, "Update Winnow."
+        ) from error
     wrong = _misfits(model.state_dict(), state)
     if wrong:
         raise ModelError(
@@ -85,7 +92,8 @@ def recognise(source: Mapping[str, Any] | str | Path, path: str | Path | None = 
         return read_checkpoint(source)[1]
     state = plain(source)
     embed = state.get("image_encoder.trunk.patch_embed.proj.weight")
-    blocks = [int(k.split(".")[3]) for k in state if k.startswith("image_encoder.trunk.blocks.")]
+    numbers = (k.split(".")[3] for k in state if k.startswith("image_encoder.trunk.blocks."))
+    blocks = [int(n) for n in numbers if n.isdecimal()]
     size = HIERA.get((embed.shape[0], max(blocks) + 1)) if embed is not None and blocks else None
     if size is None or "sam_mask_decoder.mask_tokens.weight" not in state:
         raise ModelError(
@@ -153,7 +161,7 @@ def plain(state: Mapping[str, Any]) -> dict[str, torch.Tensor]:
     while changed and weights:
         changed = False
         for prefix in PREFIXES:
-            if all(k.startswith(prefix) for k in weights):
+            if all(str(k).startswith(prefix) for k in weights):
                 weights = {k.removeprefix(prefix): v for k, v in weights.items()}
                 changed = True
     return weights
@@ -186,9 +194,10 @@ def _read_pickle(path: Path) -> dict[str, torch.Tensor]:
         raise ModelError(
             "The checkpoint is truncated or not a PyTorch file.", path, "Download or copy it again."
         ) from error
-    if not isinstance(loaded, Mapping):
-        raise ModelError("The file holds no weights.", path, "Use a SAM 2 checkpoint.")
-    return plain(loaded)
+    state = plain(loaded) if isinstance(loaded, Mapping) and all(isinstance(k, str) for k in loaded) else {}
+    if not state or not all(isinstance(k, str) and isinstance(v, torch.Tensor) for k, v in state.items()):
+        raise ModelError("The file holds no weights of one model.", path, "Use a SAM 2 checkpoint.")
+    return state
 
 
 def _misfits(wanted: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor]) -> str:

@@ -27,13 +27,13 @@ class TrainConfig:
     image_size: int = 384  # side of the square that the model sees, pixels, a multiple of 32
     pictures: int = 8  # pictures a step
     objects: int = 4  # objects a picture
-    learning_rate: float = 5e-4
+    learning_rate: float = 7e-4
     trunk_rate: float = 0.15  # the pretrained trunk learns at this part of the rate
     warmup_steps: int = 100
     final_rate: float = 0.01  # part of the rate left at the end
     weight_decay: float = 0.05
     clip_norm: float = 1.0
-    freeze_fraction: float = 0.12  # the pretrained trunk rests for this part of the training
+    freeze_fraction: float = 0.15  # the pretrained trunk rests for this part of the training
     frozen_blocks: int = 2  # blocks of the trunk that are never trained: general, and dear to train
     ema: float = 0.998
     box_share: float = 0.42  # objects first prompted by a box; the others by a click
@@ -42,7 +42,7 @@ class TrainConfig:
     paste_share: float = 0.3  # pictures that get an object of another picture pasted in
     focal_weight: float = 20.0
     dice_weight: float = 1.0
-    iou_weight: float = 1.0
+    iou_weight: float = 1.5
     source_weights: Mapping[str, float] = field(default_factory=lambda: dict(SOURCE_WEIGHTS))
     seed: int = 0
     bfloat16: bool = True
@@ -50,6 +50,7 @@ class TrainConfig:
     validate_minutes: float = 10.0
     validate_objects: int = 120
     save_minutes: float = 5.0
+    log_steps: int = 20
 
     @property
     def last_step(self) -> float:

@@ -57,7 +57,7 @@ def train(
     Args:
         model: its weights are changed in place; `arch` describes it, its `image_size` is `config.image_size`.
         val_records: choose the best checkpoint; without any, the last is the best.
-        out: `state.pt` there is continued from; `metrics.jsonl` gets a line every 20 steps and validation.
+        out: `state.pt` there is continued from; `metrics.jsonl` gets a line every `log_steps` and validation.
 
     Raises:
         Cancelled: `report` asked to stop; the state was written before.
@@ -102,7 +102,7 @@ def train(
                 if not team.leads:
                     continue
                 line = None
-                if state.step % 20 == 0:
+                if state.step % config.log_steps == 0:
                     line = mean_of(recent) | {"step": state.step, "seconds": round(state.seconds, 1)}
                     recent.clear()
                     log(out, line)
