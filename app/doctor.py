@@ -36,7 +36,8 @@ PACKAGES = (
 )
 VARIABLES = (
     "WINNOW_HOME", "WINNOW_MODELS_DIR", "HF_ENDPOINT", "HF_HUB_OFFLINE", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS",
-    "PYTORCH_ENABLE_MPS_FALLBACK", "QT_QPA_PLATFORM", "QT_SCALE_FACTOR", "DISPLAY", "WAYLAND_DISPLAY",
+    "WINNOW_MAX_MEGAPIXELS", "PYTORCH_ENABLE_MPS_FALLBACK", "QT_QPA_PLATFORM", "QT_SCALE_FACTOR", "DISPLAY",
+    "WAYLAND_DISPLAY",
 )  # fmt: skip
 # What Qt's window system plug-in for X11 needs and fresh machines lack.
 LINUX_LIBRARIES = ("libxcb-cursor.so.0", "libxkbcommon-x11.so.0", "libEGL.so.1", "libGL.so.1", "libfontconfig.so.1")

@@ -37,7 +37,8 @@ EXTENSIONS = frozenset(
 """Suffixes (lower case, with dot) of the files that are taken for pictures."""
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "DIB", "GIF", "HEIF", "AVIF")
-DEFAULT_MAX_PIXELS = 250_000_000
+DEFAULT_MAX_PIXELS = 500_000_000
+LIMIT_VARIABLE = "WINNOW_MAX_MEGAPIXELS"
 
 _LISTED = "Use JPEG, PNG, WebP, TIFF, BMP, GIF, HEIC or AVIF."
 _BROKEN = "Restore the file from a backup or save it anew with another program."
@@ -59,7 +60,17 @@ def set_max_pixels(limit: int) -> None:
     warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
 
 
-set_max_pixels(DEFAULT_MAX_PIXELS)
+def default_max_pixels() -> int:
+    """The limit where no setting speaks, as on the command line: `WINNOW_MAX_MEGAPIXELS`, else 500 megapixels."""
+    wish = os.environ.get(LIMIT_VARIABLE, "")
+    if wish.isdecimal() and int(wish) > 0:
+        return int(wish) * 1_000_000
+    if wish:
+        log.warning("%s=%s is no number of megapixels and is passed over", LIMIT_VARIABLE, wish)
+    return DEFAULT_MAX_PIXELS
+
+
+set_max_pixels(default_max_pixels())
 
 
 def read_rgb(path: str | Path, max_side: int | None = None) -> RGBArray:
@@ -296,7 +307,7 @@ def _too_large(path: str | Path) -> ImageError:
     return ImageError(
         f"The picture has more than {limit / 1e6:,.0f} million pixels, the limit that is set.",
         path,
-        "Raise the pixel limit in the settings if you trust this file, or make the picture smaller.",
+        f"Make it smaller, or, if you trust it, raise the limit in the settings or with {LIMIT_VARIABLE}.",
     )
 
 

@@ -48,7 +48,11 @@ def test_config_survives_json_and_keeps_what_it_does_not_know() -> None:
     assert ArchConfig.from_json(newer).extra == {"from_the_future": 3}
 
 
-@pytest.mark.parametrize("text", ["[]", "{}", '{"kind": "other"}', "no json"])
+HUGE = '{"kind": "starter", "image_size": 1000000}'
+ODD = '{"kind": "starter", "trunk_channels": [8, "x"]}'
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", '{"kind": "other"}', "no json", HUGE, ODD])
 def test_config_refuses_what_is_no_description(text: str) -> None:
     with pytest.raises(ValueError):
         ArchConfig.from_json(text)
@@ -131,7 +135,10 @@ def test_wrong_files_are_refused_by_name(tmp_path: Path) -> None:
     whole = tmp_path / "whole.pt"
     torch.save({"model": {f"w{i}": torch.zeros(100) for i in range(50)}}, whole)
     (tmp_path / "cut.pt").write_bytes(whole.read_bytes()[:3000])
-    for name in ("missing.pt", "empty.pt", "cut.safetensors", "text.pt", "foreign.pt", "sam1.pt", "cut.pt"):
+    torch.save({"model": {1: torch.zeros(1)}}, tmp_path / "numbers.pt")
+    torch.save({"model": {"image_encoder.trunk.blocks.x.y": 3}}, tmp_path / "odd.pt")
+    bad = ("missing.pt", "empty.pt", "cut.safetensors", "text.pt", "foreign.pt", "sam1.pt", "cut.pt")
+    for name in (*bad, "numbers.pt", "odd.pt"):
         with pytest.raises(ModelError) as caught:
             load_checkpoint(tmp_path / name)
         assert name in str(caught.value) and caught.value.remedy, name

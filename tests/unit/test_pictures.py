@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from app.settings import SETTINGS
 from inference import pictures
 from inference.errors import AppError, ImageError
 from inference.pictures import content_key, read_rgb, read_size
@@ -241,6 +242,19 @@ def test_the_pixel_limit_is_kept_before_decoding(tmp_path: Path, monkeypatch: py
         pictures.set_max_pixels(pictures.DEFAULT_MAX_PIXELS)
     with pytest.raises(ValueError, match="at least"):
         pictures.set_max_pixels(0)
+
+
+def test_the_limit_of_the_command_line_is_the_settings_or_the_variables(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delenv(pictures.LIMIT_VARIABLE, raising=False)
+    setting = next(s for s in SETTINGS if s.key == "images.max_megapixels")
+    assert pictures.default_max_pixels() == setting.default * 1_000_000
+    monkeypatch.setenv(pictures.LIMIT_VARIABLE, "7")
+    assert pictures.default_max_pixels() == 7_000_000
+    monkeypatch.setenv(pictures.LIMIT_VARIABLE, "many")
+    assert pictures.default_max_pixels() == pictures.DEFAULT_MAX_PIXELS
+    assert "many" in caplog.text
 
 
 def test_content_keys_follow_the_bytes(tmp_path: Path, rgb: np.ndarray) -> None:
