@@ -12,12 +12,13 @@ from PySide6.QtCore import QObject, Signal
 
 from app.library.scan import Entry, Scan
 from app.library.watch import Watch
+from app.project.place import on_network
 
 log = logging.getLogger(__name__)
 
 FIRST_BATCH, BATCH = 256, 5000  # few at first, to be on the screen at once
 QUIET_S, PATIENCE_S = 0.25, 1.0  # changes are looked at when they pause, at the latest after this time
-POLL_S = 10.0  # where the system cannot watch
+POLL_S = 10.0  # where the system cannot watch, or does not see everything
 
 
 class Follower(QObject):
@@ -65,10 +66,12 @@ class Follower(QObject):
     def _run(self) -> None:
         scan = Scan(self._folder)
         watch = self._begin_watch() if self._watch else None  # before the scan, or changes in between are missed
+        # On a network share the system tells of this machine's changes only.
+        polling = self._watch and (watch is None or on_network(self._folder))
         try:
             self._scan(scan)
             while not self._stop.is_set():
-                self._follow(scan, polling=self._watch and watch is None)
+                self._follow(scan, polling=polling)
         finally:
             if watch is not None:
                 watch.close()

@@ -98,15 +98,15 @@ def test_the_onlooker_follows_what_the_first_window_does(folder: Path, qtbot: Qt
     mask = Mask.from_array(np.ones((6, 8), bool))
     one, two = Instance(new_id(), mask), Instance(new_id(), mask)
     document = first.document("a.png")
-    with qtbot.waitSignal(shown.added, timeout=5000):
+    with qtbot.waitSignal(shown.added, timeout=20_000):
         document.add([one, two])
     assert shown.instances == document.instances and told == ["a.png"]
     cat = first.classes.add("cat")
-    with qtbot.waitSignals([shown.changed, shown.removed, second.classes.changed], timeout=5000):
+    with qtbot.waitSignals([shown.changed, shown.removed, second.classes.changed], timeout=20_000):
         document.set_class([one.id], cat.id)
         document.remove([two.id])
     assert shown.instances == document.instances and second.classes.all() == (cat,)
-    with qtbot.waitSignal(shown.removed, timeout=5000):
+    with qtbot.waitSignal(shown.removed, timeout=20_000):
         document.undo_stack.setIndex(0)
     assert len(shown) == 0
     second.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import natsort
@@ -19,12 +19,18 @@ from pytestqt.qtbot import QtBot
 
 from app.instance import ImageState, Instance, new_id
 from app.library import UNLABELLED, FolderModel, ImageModel, Role, ThumbnailService
+from app.library.follower import Follower
 from app.library.scan import Scan
 from app.order import image_key, natural_key
 from app.project import Project
 from inference.masks import Mask
 
 MASK = Mask.from_array(np.ones((6, 8), bool))
+
+
+def until(qtbot: QtBot, condition: Callable[[], bool]) -> None:
+    """With patience: other programs may need the cores."""
+    qtbot.waitUntil(condition, timeout=20_000)
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -52,7 +58,7 @@ def project(folder: Path, qapp: object) -> Iterator[Project]:
 def model(project: Project, qtbot: QtBot) -> Iterator[ImageModel]:
     made = ImageModel(project)
     tester = QAbstractItemModelTester(made, QAbstractItemModelTester.FailureReportingMode.Fatal)
-    qtbot.waitUntil(lambda: not made.is_scanning)
+    until(qtbot, lambda: not made.is_scanning)
     yield made
     made.close()
     del tester
@@ -126,17 +132,17 @@ def test_changes_on_disk_appear(model: ImageModel, folder: Path, qtbot: QtBot) -
     (folder / "img2.png").unlink()
     (folder / "b").rename(folder / "beta")
     expected = ["IMG1.png", "img3.png", "img10.png", "a/z.jpg", "beta/x.jpg", "beta/c/y.jpg", "new/deep/q.png"]
-    qtbot.waitUntil(lambda: model.shown_ids() == expected)
+    until(qtbot, lambda: model.shown_ids() == expected)
     assert sorted(model.image_ids(), key=image_key) == model.image_ids()
 
 
 def test_without_watching_a_refresh_finds_changes(project: Project, folder: Path, qtbot: QtBot) -> None:
     model = ImageModel(project, watch=False)
-    qtbot.waitUntil(lambda: not model.is_scanning)
+    until(qtbot, lambda: not model.is_scanning)
     touch(folder, "a/new.png")
     os.utime(folder / "a", ns=(1, 1))  # time stamps of a fast test may be equal
     model.refresh()
-    qtbot.waitUntil(lambda: model.row_of("a/new.png") >= 0)
+    until(qtbot, lambda: model.row_of("a/new.png") >= 0)
     model.close()
 
 
@@ -146,12 +152,12 @@ def test_an_annotated_picture_that_vanishes_stays_listed(
     project.document("a/z.jpg").add([Instance(new_id(), MASK)])
     data = (folder / "a" / "z.jpg").read_bytes()
     (folder / "a" / "z.jpg").unlink()
-    qtbot.waitUntil(lambda: model.is_missing("a/z.jpg"))
+    until(qtbot, lambda: model.is_missing("a/z.jpg"))
     index = model.index(model.row_of("a/z.jpg"))
     assert index.data(Role.MISSING)
     assert "annotations are kept" in index.data(Qt.ItemDataRole.ToolTipRole)
     (folder / "a" / "z.jpg").write_bytes(data)
-    qtbot.waitUntil(lambda: not model.is_missing("a/z.jpg"))
+    until(qtbot, lambda: not model.is_missing("a/z.jpg"))
     assert model.shown_ids() == ORDER
 
 
@@ -160,22 +166,22 @@ def test_annotations_follow_a_rename_while_open(
 ) -> None:
     document = project.document("img2.png")
     document.add([Instance(new_id(), MASK)])
-    qtbot.waitUntil(lambda: bool(_contents(project)))
+    until(qtbot, lambda: bool(_contents(project)))
     (folder / "img2.png").rename(folder / "renamed.png")
-    qtbot.waitUntil(lambda: document.image_id == "renamed.png")
-    qtbot.waitUntil(lambda: model.row_of("img2.png") < 0 and model.summary("renamed.png").count == 1)
+    until(qtbot, lambda: document.image_id == "renamed.png")
+    until(qtbot, lambda: model.row_of("img2.png") < 0 and model.summary("renamed.png").count == 1)
 
 
 def test_annotations_follow_a_rename_between_sessions(project: Project, folder: Path, qtbot: QtBot) -> None:
     project.document("img2.png").add([Instance(new_id(), MASK)])
     project.document("img10.png").set_note("gone for good")
-    qtbot.waitUntil(lambda: len(_contents(project)) == 2)
+    until(qtbot, lambda: len(_contents(project)) == 2)
     project.close()
     (folder / "img2.png").rename(folder / "b" / "moved.png")
     (folder / "img10.png").unlink()
     again = Project.open(folder)
     model = ImageModel(again)
-    qtbot.waitUntil(lambda: model.summary("b/moved.png").count == 1 and model.is_missing("img10.png"))
+    until(qtbot, lambda: model.summary("b/moved.png").count == 1 and model.is_missing("img10.png"))
     assert not model.is_missing("img2.png")
     assert model.row_of("img2.png") < 0
     model.close()
@@ -190,11 +196,11 @@ def _contents(project: Project) -> list[tuple[str]]:
 def test_a_rewritten_picture_gets_a_new_thumbnail(project: Project, folder: Path, qtbot: QtBot) -> None:
     thumbnails = ThumbnailService(folder, edge=32, threads=1)
     model = ImageModel(project, thumbnails)
-    qtbot.waitUntil(lambda: not model.is_scanning)
+    until(qtbot, lambda: not model.is_scanning)
     index = model.index(1)
-    qtbot.waitUntil(lambda: index.data(ImageModel.ThumbnailRole) is not None)
+    until(qtbot, lambda: index.data(ImageModel.ThumbnailRole) is not None)
     Image.new("RGB", (60, 30)).save(folder / "img2.png")
-    qtbot.waitUntil(lambda: (i := index.data(ImageModel.ThumbnailRole)) is not None and i.width() == 32)
+    until(qtbot, lambda: (i := index.data(ImageModel.ThumbnailRole)) is not None and i.width() == 32)
     model.close()
     thumbnails.close()
 
@@ -203,9 +209,9 @@ def test_a_broken_picture_is_marked(project: Project, folder: Path, qtbot: QtBot
     (folder / "img2.png").write_bytes(b"\x89PNG broken")
     thumbnails = ThumbnailService(folder, edge=32, threads=1)
     model = ImageModel(project, thumbnails)
-    qtbot.waitUntil(lambda: not model.is_scanning)
+    until(qtbot, lambda: not model.is_scanning)
     index = model.index(1)
-    qtbot.waitUntil(lambda: index.data(ImageModel.ThumbnailRole) is None and index.data(Role.PROBLEM) is not None)
+    until(qtbot, lambda: index.data(ImageModel.ThumbnailRole) is None and index.data(Role.PROBLEM) is not None)
     assert "not a picture" in index.data(Qt.ItemDataRole.ToolTipRole)
     model.close()
     thumbnails.close()
@@ -213,7 +219,7 @@ def test_a_broken_picture_is_marked(project: Project, folder: Path, qtbot: QtBot
 
 def test_subfolders_with_counts(model: ImageModel, folder: Path, qtbot: QtBot) -> None:
     folders = FolderModel(model, "photos")
-    qtbot.waitUntil(lambda: folders.folders() == {"": 6, "a": 1, "b": 2, "b/c": 1})
+    until(qtbot, lambda: folders.folders() == {"": 6, "a": 1, "b": 2, "b/c": 1})
     item = folders.item_of("b/c")
     assert item is not None
     assert (item.data(FolderModel.FolderRole), item.data(FolderModel.CountRole)) == ("b/c", 1)
@@ -222,7 +228,7 @@ def test_subfolders_with_counts(model: ImageModel, folder: Path, qtbot: QtBot) -
     (folder / "b" / "x.jpg").unlink()
     (folder / "a" / "z.jpg").unlink()
     touch(folder, "A1/q.png", "b10/r.png")
-    qtbot.waitUntil(lambda: folders.folders() == {"": 6, "A1": 1, "b": 1, "b/c": 1, "b10": 1})
+    until(qtbot, lambda: folders.folders() == {"": 6, "A1": 1, "b": 1, "b/c": 1, "b10": 1})
     root = folders.item(0)
     assert [root.child(row).text() for row in range(root.rowCount())] == ["A1  1", "b  1", "b10  1"]
     assert chosen.data(FolderModel.FolderRole) == "b/c"  # what a view has chosen stays chosen
@@ -233,11 +239,11 @@ def test_many_changes_at_once(project: Project, folder: Path, qtbot: QtBot) -> N
     for n in range(3000):
         (folder / f"n{n}.jpg").touch()
     model = ImageModel(project)
-    qtbot.waitUntil(lambda: not model.is_scanning)
+    until(qtbot, lambda: not model.is_scanning)
     assert model.rowCount() == 3006
     for n in range(0, 3000, 2):
         (folder / f"n{n}.jpg").unlink()
-    qtbot.waitUntil(lambda: model.rowCount() == 1506)
+    until(qtbot, lambda: model.rowCount() == 1506)
     assert model.image_ids() == sorted(model.image_ids(), key=image_key)
     model.close()
 
@@ -256,6 +262,34 @@ def test_links_are_followed_once(tmp_path: Path) -> None:
     found = [e.image_id for entries in scan.walk() for e in entries]
     assert found == ["b.png", "dangling.png", "link/o.png", "real/a.png"]
     assert scan.problems == []
+
+
+@pytest.mark.parametrize("why", ["nothing is told", "refused"])
+def test_where_the_system_does_not_tell_the_folder_is_looked_through(
+    folder: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    """As on a network share, whose other users' changes no system tells, and with too many folders to watch."""
+
+    class Deaf:
+        def __init__(self, *_: object) -> None:
+            if why == "refused":
+                raise OSError(28, "inotify watch limit reached")
+
+        def close(self) -> None:
+            pass
+
+    monkeypatch.setattr("app.library.follower.Watch", Deaf)
+    monkeypatch.setattr("app.library.follower.on_network", lambda _: True)
+    follower = Follower(folder, poll_s=0.05)
+    try:
+        with qtbot.waitSignal(follower.scanned, timeout=20_000):
+            follower.found.connect(lambda _: follower.take_next())
+            follower.start()
+        with qtbot.waitSignal(follower.changed, timeout=20_000) as told:
+            touch(folder, "new.png")
+        assert [e.image_id for e in told.args[0].added] == ["new.png"]
+    finally:
+        follower.close()
 
 
 def test_an_unreadable_subfolder_is_named(tmp_path: Path) -> None:
