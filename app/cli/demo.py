@@ -51,7 +51,7 @@ def demo(
     catalogue.weights_path(model, models_dir)
     shots = samples()
     tasks = [t for s in shots for t in (Task(s.file, None, "centre"), Task(s.file, Prompts(box=s.box), "box"))]
-    folder = OutputFolder(paths.typed(out).absolute(), [s.file for s in shots])
+    folder = OutputFolder(paths.typed(out).absolute(), [s.file for s in shots], ("photos", "index.png", "index.html"))
     runner = InlineRunner(options=WorkerOptions(str(models_dir) if models_dir else None, force_device))
     results: list[Result] = []
     start = time.perf_counter()

@@ -32,6 +32,7 @@ Rgb = npt.NDArray[np.uint8]
 VIVID = ("#22d3ee", "#ff4fa3", "#a3e635", "#ff9f1c", "#7c5cff")
 DESCRIPTION = "Subjects segmented by Winnow"  # also how a later run knows the folder as one of its kind
 INDEX = "annotations.json"
+KINDS = ("masks", "cutouts", "overlays")
 CATEGORY = {"id": 1, "name": "subject", "supercategory": ""}
 
 
@@ -63,28 +64,31 @@ class OutputFolder:
     Args:
         folder: made when it is not there.
         inputs: pictures that must not be replaced.
+        also: other names in the folder that will be written.
 
-    Raises StorageError when the folder cannot be made, UsageError when its annotations are another program's.
+    Raises StorageError when the folder cannot be made, UsageError when what it would replace comes from elsewhere.
     """
 
     folder: Path
     inputs: Iterable[Path] = ()
+    also: tuple[str, ...] = ()
     _names: dict[Path, str] = field(default_factory=dict)
     _images: dict[Path, dict[str, Any]] = field(default_factory=dict)
     _annotations: list[dict[str, Any]] = field(default_factory=list)
     _barred: frozenset[str] = frozenset()
-    _written: set[Path] = field(default_factory=set)
-    _ours: bool = False
 
     def __post_init__(self) -> None:
         self._barred = frozenset(os.path.normcase(Path(p).resolve()) for p in self.inputs)
         with storing(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._ours = self._of_an_earlier_run()
+            # In this order: what another run has begun to write meanwhile is marked as such.
+            there = [self.folder / n for n in (*KINDS, *self.also) if os.path.lexists(self.folder / n)]
+            if not self._is_marked() and there:
+                raise _from_elsewhere(there[0])
 
     def add(self, subject: Subject, rgb: Rgb) -> dict[str, str]:
         """Writes the files of a subject and returns their paths by kind. StorageError or UsageError on failure."""
-        if not self._ours:  # so that the folder is known again even when this run is cut off
+        if not self._images and not self._is_marked():  # known as ours even when this run is cut off
             self.finish()
         name = self._name_of(subject.path) + (f"_{subject.variant}" if subject.variant else "")
         files = {
@@ -119,8 +123,6 @@ class OutputFolder:
         target = self.folder.joinpath(*relative.split("/"))
         if os.path.normcase(target.resolve()) in self._barred:
             raise UsageError("This would replace one of the pictures.", target, "Choose another --out folder.")
-        if not self._ours and target not in self._written and os.path.lexists(target):
-            raise UsageError("This file is there already, from elsewhere.", target, "Choose another --out folder.")
         beside = target.with_name(f".{uuid.uuid4().hex}.part")
         with storing(target):
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -129,17 +131,17 @@ class OutputFolder:
                 beside.replace(target)
             finally:
                 beside.unlink(missing_ok=True)
-        self._written.add(target)
         return target
 
-    def _of_an_earlier_run(self) -> bool:
+    def _is_marked(self) -> bool:
+        """Whether a run of this program fills the folder; UsageError when another one wrote its annotations."""
         index = self.folder / INDEX
         if not index.exists():
             return False
         with index.open("rb") as file:
             if DESCRIPTION.encode() in file.read(200):
                 return True
-        raise UsageError("These annotations come from elsewhere.", index, "Choose another --out folder.")
+        raise _from_elsewhere(index)
 
     def _save_png(self, relative: str, pixels: npt.NDArray[np.uint8]) -> Path:
         return self.save(relative, _encoded(pixels, "PNG", compress_level=4))
@@ -176,6 +178,10 @@ class OutputFolder:
                 "attributes": {"prompts": subject.prompts.to_json(), "variant": subject.variant},
             }
         )
+
+
+def _from_elsewhere(place: Path) -> UsageError:
+    return UsageError("This is there already and was not written by a run like this.", place, "Choose another --out.")
 
 
 def standing_out(rgb: Rgb, mask: Mask) -> str:

@@ -112,6 +112,11 @@ def test_pictures_of_one_name_do_not_overwrite_each_other(tmp_path: Path) -> Non
 def test_an_original_is_never_replaced(tmp_path: Path) -> None:
     original = _picture(tmp_path / "masks" / "a.png")
     before = original.read_bytes()
+    with pytest.raises(UsageError, match="there already"):
+        OutputFolder(tmp_path, [original])
+    original.parent.rename(tmp_path / "away")
+    OutputFolder(tmp_path).finish()
+    (tmp_path / "away").rename(original.parent)
     folder = OutputFolder(tmp_path, [original])
     with pytest.raises(UsageError, match="replace one of the pictures"):
         folder.add(_subject(original), read_rgb(original))
@@ -124,14 +129,18 @@ def test_files_from_elsewhere_are_never_replaced_and_those_of_an_earlier_run_are
     by_hand = out / "masks" / "a.png"
     by_hand.parent.mkdir(parents=True)
     by_hand.write_bytes(b"drawn for hours")
-    with pytest.raises(UsageError, match="there already"):
-        OutputFolder(out, [picture]).add(_subject(picture), read_rgb(picture))
+    for _ in range(2):
+        with pytest.raises(UsageError, match="there already"):
+            OutputFolder(out, [picture])
     assert by_hand.read_bytes() == b"drawn for hours"
     by_hand.unlink()
+    by_hand.parent.rmdir()
     (out / "annotations.json").write_text('{"info": {"description": "years of work"}}')
-    with pytest.raises(UsageError, match="come from elsewhere"):
+    with pytest.raises(UsageError, match="there already"):
         OutputFolder(out, [picture])
     (out / "annotations.json").unlink()
+    both = [OutputFolder(out, [picture]) for _ in range(2)]  # two runs at once
+    assert len({folder.add(_subject(picture), read_rgb(picture))["mask"] for folder in both}) == 1
     for _ in range(2):  # the first run is cut off before its end, the second one knows its files
         written = OutputFolder(out, [picture]).add(_subject(picture), read_rgb(picture))
         assert Path(written["mask"]) == by_hand
