@@ -1,7 +1,7 @@
 """Every setting in one declared table, and `Settings`, which keeps them in one JSON file.
 
 The table feeds the settings dialog, the documentation and the defaults: a new setting is one more row.
-Texts are translated where they are shown (context "settings").
+Texts are marked here for Qt's lupdate and translated where they are shown (context "settings").
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QT_TRANSLATE_NOOP, QObject, Signal
 
 from inference import paths
 from inference.errors import StorageError
@@ -55,128 +55,136 @@ class Setting:
     restart: bool = False
 
 
-APPEARANCE = "Appearance"
-CANVAS = "Canvas"
-MASKS = "Masks"
-LABELS = "Labels"
-PERFORMANCE = "Device and memory"
+APPEARANCE = QT_TRANSLATE_NOOP("settings", "Appearance")
+CANVAS = QT_TRANSLATE_NOOP("settings", "Canvas")
+MASKS = QT_TRANSLATE_NOOP("settings", "Masks")
+LABELS = QT_TRANSLATE_NOOP("settings", "Labels")
+PERFORMANCE = QT_TRANSLATE_NOOP("settings", "Device and memory")
 GROUPS: tuple[str, ...] = (APPEARANCE, CANVAS, MASKS, LABELS, PERFORMANCE)
 
 SETTINGS: tuple[Setting, ...] = (
     Setting(
-        "ui.theme", "system", "choice", APPEARANCE, "Theme",
-        "Light, dark, or whatever the system shows.",
+        "ui.theme", "system", "choice", APPEARANCE, QT_TRANSLATE_NOOP("settings", "Theme"),
+        QT_TRANSLATE_NOOP("settings", "Light, dark, or whatever the system shows."),
         choices=(
-            ("system", "Like the system"),
-            ("light", "Light"),
-            ("dark", "Dark"),
+            ("system", QT_TRANSLATE_NOOP("settings", "Like the system")),
+            ("light", QT_TRANSLATE_NOOP("settings", "Light")),
+            ("dark", QT_TRANSLATE_NOOP("settings", "Dark")),
         ),
     ),
     Setting(
-        "ui.language", "system", "choice", APPEARANCE, "Language",
-        "Languages are files in resources/translations; English is always there.",
-        choices=(("system", "Like the system"), ("en", "English")),
+        "ui.language", "system", "choice", APPEARANCE, QT_TRANSLATE_NOOP("settings", "Language"),
+        QT_TRANSLATE_NOOP("settings", "Languages are files in resources/translations; English is always there."),
+        choices=(("system", QT_TRANSLATE_NOOP("settings", "Like the system")), ("en",
+        QT_TRANSLATE_NOOP("settings", "English"))),
         restart=True,
     ),
     Setting(
-        "ui.offer_models", True, "bool", APPEARANCE, "Offer better models",
-        "Shows a card about SAM 2.1 while only the built-in model is installed.",
+        "ui.offer_models", True, "bool", APPEARANCE, QT_TRANSLATE_NOOP("settings", "Offer better models"),
+        QT_TRANSLATE_NOOP("settings", "Shows a card about SAM 2.1 while only the built-in model is installed."),
     ),
     Setting(
-        "canvas.hover_preview", True, "bool", CANVAS, "Preview under the pointer",
-        "Shows what a click would give before it is made.",
+        "canvas.hover_preview", True, "bool", CANVAS, QT_TRANSLATE_NOOP("settings", "Preview under the pointer"),
+        QT_TRANSLATE_NOOP("settings", "Shows what a click would give before it is made."),
     ),
     Setting(
-        "canvas.opacity", 45, "int", CANVAS, "Mask opacity",
-        "How strongly masks cover the picture.", minimum=0, maximum=100, step=5, unit="%",
+        "canvas.opacity", 45, "int", CANVAS, QT_TRANSLATE_NOOP("settings", "Mask opacity"),
+        QT_TRANSLATE_NOOP("settings", "How strongly masks cover the picture."),
+        minimum=0, maximum=100, step=5, unit="%",
     ),
     Setting(
-        "canvas.outline", True, "bool", CANVAS, "Mask outlines",
-        "Draws the border of every mask.",
+        "canvas.outline", True, "bool", CANVAS, QT_TRANSLATE_NOOP("settings", "Mask outlines"),
+        QT_TRANSLATE_NOOP("settings", "Draws the border of every mask."),
     ),
     Setting(
-        "canvas.color_by", "class", "choice", CANVAS, "Colour masks by",
-        "One colour for every class, or one for every instance.",
-        choices=(("class", "Class"), ("instance", "Instance")),
+        "canvas.color_by", "class", "choice", CANVAS, QT_TRANSLATE_NOOP("settings", "Colour masks by"),
+        QT_TRANSLATE_NOOP("settings", "One colour for every class, or one for every instance."),
+        choices=(("class", QT_TRANSLATE_NOOP("settings", "Class")), ("instance",
+        QT_TRANSLATE_NOOP("settings", "Instance"))),
     ),
     Setting(
-        "canvas.crosshair", False, "bool", CANVAS, "Cross-hair",
-        "Draws lines through the pointer across the whole picture.",
+        "canvas.crosshair", False, "bool", CANVAS, QT_TRANSLATE_NOOP("settings", "Cross-hair"),
+        QT_TRANSLATE_NOOP("settings", "Draws lines through the pointer across the whole picture."),
     ),
     Setting(
-        "canvas.labels", False, "bool", CANVAS, "Names at the masks",
-        "Writes the class beside every mask.",
+        "canvas.labels", False, "bool", CANVAS, QT_TRANSLATE_NOOP("settings", "Names at the masks"),
+        QT_TRANSLATE_NOOP("settings", "Writes the class beside every mask."),
     ),
     Setting(
-        "canvas.brush_size", 24, "int", CANVAS, "Brush size",
-        "Diameter of brush and eraser in pixels of the picture; [ and ] change it.",
+        "canvas.brush_size", 24, "int", CANVAS, QT_TRANSLATE_NOOP("settings", "Brush size"),
+        QT_TRANSLATE_NOOP("settings", "Diameter of brush and eraser in pixels of the picture; [ and ] change it."),
         minimum=1, maximum=2000, unit="px",
     ),
     Setting(
-        "masks.threshold", 0.0, "float", MASKS, "Mask threshold",
-        "Higher values give tighter masks, lower ones more generous ones; 0 is the model's own.",
+        "masks.threshold", 0.0, "float", MASKS, QT_TRANSLATE_NOOP("settings", "Mask threshold"),
+        QT_TRANSLATE_NOOP("settings", "Higher values give tighter masks, lower ones wider ones; 0 is the model's own."),
         minimum=-8, maximum=8, step=0.25,
     ),
     Setting(
-        "masks.fill_holes", 0, "int", MASKS, "Fill holes up to",
-        "Holes smaller than this are filled in new masks; 0 keeps all.",
-        minimum=0, maximum=1_000_000, step=16, unit="px²",
+        "masks.fill_holes", 100, "int", MASKS, QT_TRANSLATE_NOOP("settings", "Fill holes up to"),
+        QT_TRANSLATE_NOOP("settings", "Holes up to this area are filled in new masks; 0 keeps the exact mask."),
+        minimum=0, maximum=1_000_000, step=20, unit="px²",
     ),
     Setting(
-        "masks.remove_specks", 0, "int", MASKS, "Remove specks up to",
-        "Separate parts smaller than this are dropped from new masks; 0 keeps all.",
-        minimum=0, maximum=1_000_000, step=16, unit="px²",
+        "masks.remove_specks", 100, "int", MASKS, QT_TRANSLATE_NOOP("settings", "Remove specks up to"),
+        QT_TRANSLATE_NOOP("settings", "Loose parts up to this area are left out of new masks; 0 keeps the exact mask."),
+        minimum=0, maximum=1_000_000, step=20, unit="px²",
     ),
     Setting(
-        "labels.ask", True, "bool", LABELS, "Ask for the class when none is chosen",
-        "A small field opens at the new mask: type a name and press Enter.",
+        "labels.ask", True, "bool", LABELS, QT_TRANSLATE_NOOP("settings", "Ask for the class when none is chosen"),
+        QT_TRANSLATE_NOOP("settings", "A small field opens at the new mask: type a name and press Enter."),
     ),
     Setting(
-        "labels.always_ask", False, "bool", LABELS, "Ask for the class of every new mask",
-        "As labelme does; otherwise a new mask gets the current class.",
+        "labels.always_ask", False, "bool", LABELS,
+        QT_TRANSLATE_NOOP("settings", "Ask for the class of every new mask"),
+        QT_TRANSLATE_NOOP("settings", "As labelme does; otherwise a new mask gets the current class."),
     ),
     Setting(
-        "labels.done_when_leaving", False, "bool", LABELS, "Mark a picture done when leaving it",
-        "Only pictures that have instances are marked.",
+        "labels.done_when_leaving", False, "bool", LABELS,
+        QT_TRANSLATE_NOOP("settings", "Mark a picture done when leaving it"),
+        QT_TRANSLATE_NOOP("settings", "Only pictures that have instances are marked."),
     ),
     Setting(
-        "compute.device", "auto", "choice", PERFORMANCE, "Device",
-        "Where models run.",
+        "compute.device", "auto", "choice", PERFORMANCE, QT_TRANSLATE_NOOP("settings", "Device"),
+        QT_TRANSLATE_NOOP("settings", "Where models run."),
         choices=(
-            ("auto", "The best one"),
-            ("cpu", "Processor (CPU)"),
-            ("cuda", "NVIDIA graphics card (CUDA)"),
-            ("mps", "Apple graphics (MPS)"),
+            ("auto", QT_TRANSLATE_NOOP("settings", "The best one")),
+            ("cpu", QT_TRANSLATE_NOOP("settings", "Processor (CPU)")),
+            ("cuda", QT_TRANSLATE_NOOP("settings", "NVIDIA graphics card (CUDA)")),
+            ("mps", QT_TRANSLATE_NOOP("settings", "Apple graphics (MPS)")),
         ),
         restart=True,
     ),
     Setting(
-        "compute.prefetch", True, "bool", PERFORMANCE, "Prepare the neighbouring pictures",
-        "When nothing else runs, so that the next picture answers at once.",
+        "compute.prefetch", True, "bool", PERFORMANCE,
+        QT_TRANSLATE_NOOP("settings", "Prepare the neighbouring pictures"),
+        QT_TRANSLATE_NOOP("settings", "When nothing else runs, so that the next picture answers at once."),
     ),
     Setting(
-        "compute.memory_cache_mb", 1024, "int", PERFORMANCE, "Prepared pictures in memory",
-        "The limit of the memory that pictures prepared for clicking may take.",
+        "compute.memory_cache_mb", 1024, "int", PERFORMANCE,
+        QT_TRANSLATE_NOOP("settings", "Prepared pictures in memory"),
+        QT_TRANSLATE_NOOP("settings", "The limit of the memory that pictures prepared for clicking may take."),
         minimum=64, maximum=65536, step=64, unit="MB", restart=True,
     ),
     Setting(
-        "compute.disk_cache", True, "bool", PERFORMANCE, "Keep prepared pictures on disk",
-        "Pictures seen before then answer at once, also after a restart.",
+        "compute.disk_cache", True, "bool", PERFORMANCE,
+        QT_TRANSLATE_NOOP("settings", "Keep prepared pictures on disk"),
+        QT_TRANSLATE_NOOP("settings", "Pictures seen before then answer at once, also after a restart."),
         restart=True,
     ),
     Setting(
-        "compute.disk_cache_mb", 4096, "int", PERFORMANCE, "Prepared pictures on disk",
-        "The oldest ones are dropped over this limit.",
+        "compute.disk_cache_mb", 4096, "int", PERFORMANCE, QT_TRANSLATE_NOOP("settings", "Prepared pictures on disk"),
+        QT_TRANSLATE_NOOP("settings", "The oldest ones are dropped over this limit."),
         minimum=64, maximum=1_048_576, step=256, unit="MB", restart=True,
     ),
     Setting(
-        "library.thumbnail_cache_mb", 512, "int", PERFORMANCE, "Thumbnails on disk",
-        "The oldest ones are dropped over this limit.",
+        "library.thumbnail_cache_mb", 512, "int", PERFORMANCE, QT_TRANSLATE_NOOP("settings", "Thumbnails on disk"),
+        QT_TRANSLATE_NOOP("settings", "The oldest ones are dropped over this limit."),
         minimum=16, maximum=65536, step=64, unit="MB", restart=True,
     ),
     Setting(
-        "images.max_megapixels", 500, "int", PERFORMANCE, "Largest picture",
-        "Pictures with more pixels are refused, because they could fill the memory.",
+        "images.max_megapixels", 500, "int", PERFORMANCE, QT_TRANSLATE_NOOP("settings", "Largest picture"),
+        QT_TRANSLATE_NOOP("settings", "Pictures with more pixels are refused, because they could fill the memory."),
         minimum=1, maximum=4000, step=50, unit="MP",
     ),
     # What the window remembers.

@@ -1,7 +1,7 @@
 """Every action of the window in one table: what it is called, where it lives, and which keys call it.
 
-Window, canvas, the F1 page and the shortcuts editor read this table. Texts are translated where
-they are shown (context "actions"). Keys are Qt's portable texts ("Ctrl+Shift+Z").
+Window, canvas, the F1 page and the shortcuts editor read this table. Texts are marked here for
+Qt's lupdate and translated where they are shown (context "actions"). Keys are Qt's portable texts ("Ctrl+Shift+Z").
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QT_TRANSLATE_NOOP, QObject, Signal
 from PySide6.QtGui import QKeySequence
 
 from app.settings import Settings
@@ -33,87 +33,120 @@ class Action:
     mouse: bool = False
 
 
-FILE = "File"
-EDIT = "Edit"
-PICTURES = "Pictures"
-TOOLS = "Tools"
-PROMPTS = "Prompts"
-INSTANCES = "Instances"
-VIEW = "View"
-CLASSES = "Classes"
-HELP = "Help"
+FILE = QT_TRANSLATE_NOOP("actions", "File")
+EDIT = QT_TRANSLATE_NOOP("actions", "Edit")
+PICTURES = QT_TRANSLATE_NOOP("actions", "Pictures")
+TOOLS = QT_TRANSLATE_NOOP("actions", "Tools")
+PROMPTS = QT_TRANSLATE_NOOP("actions", "Prompts")
+INSTANCES = QT_TRANSLATE_NOOP("actions", "Instances")
+VIEW = QT_TRANSLATE_NOOP("actions", "View")
+CLASSES = QT_TRANSLATE_NOOP("actions", "Classes")
+HELP = QT_TRANSLATE_NOOP("actions", "Help")
 GROUPS: tuple[str, ...] = (TOOLS, PROMPTS, PICTURES, CLASSES, INSTANCES, EDIT, VIEW, FILE, HELP)
 
+# Written out, because lupdate reads literals only.
+_ASSIGN: tuple[str, ...] = (
+    QT_TRANSLATE_NOOP("actions", "Assign the class with hot-key 1"),
+    QT_TRANSLATE_NOOP("actions", "Assign the class with hot-key 2"),
+    QT_TRANSLATE_NOOP("actions", "Assign the class with hot-key 3"),
+    QT_TRANSLATE_NOOP("actions", "Assign the class with hot-key 4"),
+    QT_TRANSLATE_NOOP("actions", "Assign the class with hot-key 5"),
+    QT_TRANSLATE_NOOP("actions", "Assign the class with hot-key 6"),
+    QT_TRANSLATE_NOOP("actions", "Assign the class with hot-key 7"),
+    QT_TRANSLATE_NOOP("actions", "Assign the class with hot-key 8"),
+    QT_TRANSLATE_NOOP("actions", "Assign the class with hot-key 9"),
+)
+
 ACTIONS: tuple[Action, ...] = (
-    Action("open_folder", FILE, "Open folder…", ("Ctrl+O",), icon="folder-open"),
-    Action("open_picture", FILE, "Open picture…", ("Ctrl+Shift+O",), icon="image"),
-    Action("open_samples", FILE, "Open the sample photographs", icon="sparkles"),
-    Action("close_folder", FILE, "Close folder", ("Ctrl+W",), icon="home"),
-    Action("show_in_folder", FILE, "Show picture in its folder", icon="folder"),
-    Action("export", FILE, "Export data set…", ("Ctrl+E",), icon="export"),
-    Action("settings", FILE, "Settings…", ("Ctrl+,",), icon="settings"),
-    Action("quit", FILE, "Quit", ("Ctrl+Q",)),
-    Action("undo", EDIT, "Undo", ("Ctrl+Z",), icon="undo"),
-    Action("redo", EDIT, "Redo", ("Ctrl+Shift+Z", "Ctrl+Y"), icon="redo"),
-    Action("undo_classes", EDIT, "Undo change of classes", ("Ctrl+Alt+Z",)),
-    Action("redo_classes", EDIT, "Redo change of classes", ("Ctrl+Alt+Shift+Z",)),
-    Action("cut", EDIT, "Cut", ("Ctrl+X",), "annotate", "cut"),
-    Action("copy", EDIT, "Copy", ("Ctrl+C",), "annotate", "copy"),
-    Action("paste", EDIT, "Paste", ("Ctrl+V",), "annotate", "paste"),
-    Action("duplicate", EDIT, "Duplicate", ("Ctrl+D",), "annotate", "duplicate"),
-    Action("select_all", EDIT, "Select all", ("Ctrl+A",), "annotate"),
-    Action("previous", PICTURES, "Previous picture", ("A",), "annotate", "chevron-left"),
-    Action("next", PICTURES, "Next picture", ("D",), "annotate", "chevron-right"),
-    Action("first", PICTURES, "First picture", ("Ctrl+Home",), "annotate"),
-    Action("last", PICTURES, "Last picture", ("Ctrl+End",), "annotate"),
-    Action("next_todo", PICTURES, "Next picture to do", ("N",), "annotate", "skip"),
-    Action("done_next", PICTURES, "Done, and on to the next one", ("Ctrl+Return",), "annotate", "check"),
-    Action("flag", PICTURES, "Flag picture", ("X",), "annotate", "flag"),
-    Action("find", PICTURES, "Filter pictures by name", ("Ctrl+F",), icon="search"),
-    Action("tool_points", TOOLS, "Points: left is +, right or Shift is −", ("Q",), "annotate", "points", True),
-    Action("tool_box", TOOLS, "Box: drag, or two clicks", ("W",), "annotate", "box", True),
-    Action("tool_lasso", TOOLS, "Lasso", ("L",), "annotate", "lasso", True),
-    Action("tool_polygon", TOOLS, "Polygon", ("P",), "annotate", "polygon", True),
-    Action("tool_brush", TOOLS, "Brush", ("B",), "annotate", "brush", True),
-    Action("tool_eraser", TOOLS, "Eraser", ("E",), "annotate", "eraser", True),
-    Action("tool_select", TOOLS, "Select and edit", ("V",), "annotate", "select", True),
-    Action("smaller", TOOLS, "Smaller brush", ("[",), "annotate"),
-    Action("larger", TOOLS, "Larger brush", ("]",), "annotate"),
-    Action("accept", PROMPTS, "Accept the suggested mask", ("F", "Return", "Enter"), "canvas", "check"),
-    Action("next_candidate", PROMPTS, "Next candidate mask", ("Tab",), "canvas", "layers"),
-    Action("drop", PROMPTS, "Drop the prompts", ("Esc",), "canvas", "close"),
-    Action("refine", PROMPTS, "Refine the selected instance with clicks", ("R",), "annotate", "target"),
-    Action("leave_canvas", PROMPTS, "Move the focus between canvas and panels", ("F6",)),
-    Action("delete", INSTANCES, "Delete instance", ("Del",), "annotate", "trash"),
-    Action("union", INSTANCES, "Unite selected instances", ("Ctrl+U",), "annotate", "union"),
-    Action("subtract", INSTANCES, "Subtract upper from lowest", ("Ctrl+Shift+U",), "annotate", "subtract"),
-    Action("intersect", INSTANCES, "Intersect selected instances", ("Ctrl+I",), "annotate", "intersect"),
-    Action("fill_holes", INSTANCES, "Fill holes", ("Ctrl+H",), "annotate", "fill"),
-    Action("split_parts", INSTANCES, "Split into parts", ("Ctrl+Shift+I",), "annotate", "split"),
-    Action("clear_class", CLASSES, "Remove the class", ("0",), "annotate"),
+    Action("open_folder", FILE, QT_TRANSLATE_NOOP("actions", "Open folder…"), ("Ctrl+O",), icon="folder-open"),
+    Action("open_picture", FILE, QT_TRANSLATE_NOOP("actions", "Open picture…"), ("Ctrl+Shift+O",), icon="image"),
+    Action("open_samples", FILE, QT_TRANSLATE_NOOP("actions", "Open the sample photographs"), icon="sparkles"),
+    Action("close_folder", FILE, QT_TRANSLATE_NOOP("actions", "Close folder"), ("Ctrl+W",), icon="home"),
+    Action("show_in_folder", FILE, QT_TRANSLATE_NOOP("actions", "Show picture in its folder"), icon="folder"),
+    Action("export", FILE, QT_TRANSLATE_NOOP("actions", "Export data set…"), ("Ctrl+E",), icon="export"),
+    Action("settings", FILE, QT_TRANSLATE_NOOP("actions", "Settings…"), ("Ctrl+,",), icon="settings"),
+    Action("quit", FILE, QT_TRANSLATE_NOOP("actions", "Quit"), ("Ctrl+Q",)),
+    Action("undo", EDIT, QT_TRANSLATE_NOOP("actions", "Undo"), ("Ctrl+Z",), icon="undo"),
+    Action("redo", EDIT, QT_TRANSLATE_NOOP("actions", "Redo"), ("Ctrl+Shift+Z", "Ctrl+Y"), icon="redo"),
+    Action("undo_classes", EDIT, QT_TRANSLATE_NOOP("actions", "Undo change of classes"), ("Ctrl+Alt+Z",)),
+    Action("redo_classes", EDIT, QT_TRANSLATE_NOOP("actions", "Redo change of classes"), ("Ctrl+Alt+Shift+Z",)),
+    Action("cut", EDIT, QT_TRANSLATE_NOOP("actions", "Cut"), ("Ctrl+X",), "annotate", "cut"),
+    Action("copy", EDIT, QT_TRANSLATE_NOOP("actions", "Copy"), ("Ctrl+C",), "annotate", "copy"),
+    Action("paste", EDIT, QT_TRANSLATE_NOOP("actions", "Paste"), ("Ctrl+V",), "annotate", "paste"),
+    Action("duplicate", EDIT, QT_TRANSLATE_NOOP("actions", "Duplicate"), ("Ctrl+D",), "annotate", "duplicate"),
+    Action("select_all", EDIT, QT_TRANSLATE_NOOP("actions", "Select all"), ("Ctrl+A",), "annotate"),
+    Action("previous", PICTURES, QT_TRANSLATE_NOOP("actions", "Previous picture"), ("A",), "annotate", "chevron-left"),
+    Action("next", PICTURES, QT_TRANSLATE_NOOP("actions", "Next picture"), ("D",), "annotate", "chevron-right"),
+    Action("first", PICTURES, QT_TRANSLATE_NOOP("actions", "First picture"), ("Ctrl+Home",), "annotate"),
+    Action("last", PICTURES, QT_TRANSLATE_NOOP("actions", "Last picture"), ("Ctrl+End",), "annotate"),
+    Action("next_todo", PICTURES, QT_TRANSLATE_NOOP("actions", "Next picture to do"), ("N",), "annotate", "skip"),
+    Action("done_next", PICTURES,
+           QT_TRANSLATE_NOOP("actions", "Done, and on to the next one"), ("Ctrl+Return",), "annotate", "check"),
+    Action("flag", PICTURES, QT_TRANSLATE_NOOP("actions", "Flag picture"), ("X",), "annotate", "flag"),
+    Action("find", PICTURES, QT_TRANSLATE_NOOP("actions", "Filter pictures by name"), ("Ctrl+F",), icon="search"),
+    Action("tool_points", TOOLS,
+           QT_TRANSLATE_NOOP("actions", "Points: left is +, right or Shift is −"), ("Q",), "annotate", "points", True),
+    Action("tool_box", TOOLS,
+           QT_TRANSLATE_NOOP("actions", "Box: drag, or two clicks"), ("W",), "annotate", "box", True),
+    Action("tool_lasso", TOOLS, QT_TRANSLATE_NOOP("actions", "Lasso"), ("L",), "annotate", "lasso", True),
+    Action("tool_polygon", TOOLS, QT_TRANSLATE_NOOP("actions", "Polygon"), ("P",), "annotate", "polygon", True),
+    Action("tool_brush", TOOLS, QT_TRANSLATE_NOOP("actions", "Brush"), ("B",), "annotate", "brush", True),
+    Action("tool_eraser", TOOLS, QT_TRANSLATE_NOOP("actions", "Eraser"), ("E",), "annotate", "eraser", True),
+    Action("tool_select", TOOLS, QT_TRANSLATE_NOOP("actions", "Select and edit"), ("V",), "annotate", "select", True),
+    Action("smaller", TOOLS, QT_TRANSLATE_NOOP("actions", "Smaller brush"), ("[",), "annotate"),
+    Action("larger", TOOLS, QT_TRANSLATE_NOOP("actions", "Larger brush"), ("]",), "annotate"),
+    Action("accept", PROMPTS,
+           QT_TRANSLATE_NOOP("actions", "Accept the suggested mask"), ("F", "Return", "Enter"), "canvas", "check"),
+    Action("next_candidate", PROMPTS,
+           QT_TRANSLATE_NOOP("actions", "Next candidate mask"), ("Tab",), "canvas", "layers"),
+    Action("drop", PROMPTS, QT_TRANSLATE_NOOP("actions", "Drop the prompts"), ("Esc",), "canvas", "close"),
+    Action("refine", PROMPTS,
+           QT_TRANSLATE_NOOP("actions", "Refine the selected instance with clicks"), ("R",), "annotate", "target"),
+    Action("leave_canvas", PROMPTS, QT_TRANSLATE_NOOP("actions", "Move the focus between canvas and panels"), ("F6",)),
+    Action("delete", INSTANCES, QT_TRANSLATE_NOOP("actions", "Delete instance"), ("Del",), "annotate", "trash"),
+    Action("union", INSTANCES,
+           QT_TRANSLATE_NOOP("actions", "Unite selected instances"), ("Ctrl+U",), "annotate", "union"),
+    Action("subtract", INSTANCES,
+           QT_TRANSLATE_NOOP("actions", "Subtract upper from lowest"), ("Ctrl+Shift+U",), "annotate", "subtract"),
+    Action("intersect", INSTANCES,
+           QT_TRANSLATE_NOOP("actions", "Intersect selected instances"), ("Ctrl+I",), "annotate", "intersect"),
+    Action("fill_holes", INSTANCES, QT_TRANSLATE_NOOP("actions", "Fill holes"), ("Ctrl+H",), "annotate", "fill"),
+    Action("split_parts", INSTANCES,
+           QT_TRANSLATE_NOOP("actions", "Split into parts"), ("Ctrl+Shift+I",), "annotate", "split"),
+    Action("clear_class", CLASSES, QT_TRANSLATE_NOOP("actions", "Remove the class"), ("0",), "annotate"),
     *(
-        Action(f"class_{n}", CLASSES, f"Assign the class with hot-key {n}", (str(n),), "annotate")
-        for n in range(1, 10)
+        Action(f"class_{n}", CLASSES, text, (str(n),), "annotate")
+        for n, text in enumerate(_ASSIGN, 1)
     ),
-    Action("hide_masks", VIEW, "Hide / show masks", ("H",), "annotate", "eye"),
-    Action("fit", VIEW, "Fit picture", ("Ctrl+0",), "annotate", "fit"),
-    Action("actual_size", VIEW, "100 %", ("Ctrl+1",), "annotate", "actual-size"),
-    Action("zoom_in", VIEW, "Zoom in", ("+", "Ctrl++", "Ctrl+="), "annotate", "zoom-in"),
-    Action("zoom_out", VIEW, "Zoom out", ("-", "Ctrl+-"), "annotate", "zoom-out"),
-    Action("zoom_to_selection", VIEW, "Zoom to selection", ("Z",), "annotate", "zoom-selection"),
-    Action("crosshair", VIEW, "Cross-hair", ("C",), "annotate", "crosshair", True),
-    Action("color_by_instance", VIEW, "Colour by instance", ("I",), "annotate", "palette", True),
-    Action("workspace_annotate", VIEW, "Annotate workspace", ("Ctrl+Alt+1",)),
-    Action("workspace_models", VIEW, "Models workspace", ("Ctrl+Alt+3",)),
-    Action("full_screen", VIEW, "Full screen", ("F11",), checkable=True),
-    Action("reset_layout", VIEW, "Reset the panels"),
-    Action("shortcuts", HELP, "Keyboard shortcuts", ("F1",), icon="keyboard"),
-    Action("doctor", HELP, "System report…", icon="doctor"),
-    Action("about", HELP, "About Winnow", icon="info"),
-    Action("mouse_pan", VIEW, "Pan", ("Space+drag", "Middle drag"), "canvas", mouse=True),
-    Action("mouse_zoom", VIEW, "Zoom at the pointer", ("Wheel", "Ctrl+wheel", "Pinch"), "canvas", mouse=True),
-    Action("mouse_negative", PROMPTS, "Point off the object", ("Right click", "Shift+click"), "canvas", mouse=True),
-    Action("mouse_brush", TOOLS, "Brush size", ("Alt+wheel",), "canvas", mouse=True),
+    Action("hide_masks", VIEW, QT_TRANSLATE_NOOP("actions", "Hide / show masks"), ("H",), "annotate", "eye"),
+    Action("fit", VIEW, QT_TRANSLATE_NOOP("actions", "Fit picture"), ("Ctrl+0",), "annotate", "fit"),
+    Action("actual_size", VIEW, QT_TRANSLATE_NOOP("actions", "100 %"), ("Ctrl+1",), "annotate", "actual-size"),
+    Action("zoom_in", VIEW, QT_TRANSLATE_NOOP("actions", "Zoom in"), ("+", "Ctrl++", "Ctrl+="), "annotate", "zoom-in"),
+    Action("zoom_out", VIEW, QT_TRANSLATE_NOOP("actions", "Zoom out"), ("-", "Ctrl+-"), "annotate", "zoom-out"),
+    Action("zoom_to_selection", VIEW,
+           QT_TRANSLATE_NOOP("actions", "Zoom to selection"), ("Z",), "annotate", "zoom-selection"),
+    Action("crosshair", VIEW, QT_TRANSLATE_NOOP("actions", "Cross-hair"), ("C",), "annotate", "crosshair", True),
+    Action("color_by_instance", VIEW,
+           QT_TRANSLATE_NOOP("actions", "Colour by instance"), ("I",), "annotate", "palette", True),
+    Action("workspace_annotate", VIEW, QT_TRANSLATE_NOOP("actions", "Annotate workspace"), ("Ctrl+Alt+1",)),
+    Action("workspace_models", VIEW, QT_TRANSLATE_NOOP("actions", "Models workspace"), ("Ctrl+Alt+3",)),
+    Action("full_screen", VIEW, QT_TRANSLATE_NOOP("actions", "Full screen"), ("F11",), checkable=True),
+    Action("reset_layout", VIEW, QT_TRANSLATE_NOOP("actions", "Reset the panels")),
+    Action("shortcuts", HELP, QT_TRANSLATE_NOOP("actions", "Keyboard shortcuts"), ("F1",), icon="keyboard"),
+    Action("doctor", HELP, QT_TRANSLATE_NOOP("actions", "System report…"), icon="doctor"),
+    Action("about", HELP, QT_TRANSLATE_NOOP("actions", "About Winnow"), icon="info"),
+    Action("mouse_pan", VIEW,
+           QT_TRANSLATE_NOOP("actions", "Pan"), (QT_TRANSLATE_NOOP("actions", "Space+drag"),
+           QT_TRANSLATE_NOOP("actions", "Middle drag")), "canvas", mouse=True),
+    Action("mouse_zoom", VIEW,
+           QT_TRANSLATE_NOOP("actions", "Zoom at the pointer"), (QT_TRANSLATE_NOOP("actions", "Wheel"),
+           QT_TRANSLATE_NOOP("actions", "Ctrl+wheel"), QT_TRANSLATE_NOOP("actions", "Pinch")), "canvas", mouse=True),
+    Action("mouse_negative", PROMPTS,
+           QT_TRANSLATE_NOOP("actions", "Point off the object"), (QT_TRANSLATE_NOOP("actions", "Right click"),
+           QT_TRANSLATE_NOOP("actions", "Shift+click")), "canvas", mouse=True),
+    Action("mouse_brush", TOOLS,
+           QT_TRANSLATE_NOOP("actions", "Brush size"), (QT_TRANSLATE_NOOP("actions", "Alt+wheel"),),
+           "canvas", mouse=True),
 )  # fmt: skip
 
 _TABLE: Mapping[str, Action] = {action.id: action for action in ACTIONS}

@@ -71,7 +71,7 @@ class Annotate(QMainWindow):
         self.strip.wanted.connect(self._use_tool)
         self.browser = Browser(settings)
         self.instances = InstancesPanel(self.selection, self._color_of, [actions[i] for i in ("refine", *_EDITING)])
-        self.classes = ClassesPanel(actions["undo_classes"], actions["redo_classes"])
+        self.classes = ClassesPanel(actions["undo_classes"], actions["redo_classes"], lambda: bool(self.selection.ids))
         self.properties = PropertiesPanel()
         self.history = HistoryPanel()
         self.display = DisplayPanel()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QByteArray, QCoreApplication, Qt, QUrl, Signal
+from PySide6.QtCore import QByteArray, QCoreApplication, QSize, Qt, QUrl, Signal
 from PySide6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QFileDialog, QMainWindow, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
@@ -211,7 +211,7 @@ class MainWindow(QMainWindow):
         desk.unreadable.connect(annotate.show_problem)
         desk.damaged.connect(self._offer_backup)
         annotate.browser.wanted.connect(desk.show)
-        annotate.canvas.cursor_moved.connect(lambda x, y, rgb: self.status.show_cursor((x, y), rgb))
+        annotate.canvas.cursor_moved.connect(self._show_cursor)
         annotate.canvas.cursor_left.connect(lambda: self.status.show_cursor(None, None))
         annotate.canvas.view_changed.connect(
             lambda scale: self.status.show_zoom(scale if desk.document is not None else None)
@@ -259,7 +259,7 @@ class MainWindow(QMainWindow):
     def _restore(self) -> None:
         settings = self._services.settings
         if not self.restoreGeometry(QByteArray.fromBase64(settings.get("window.geometry").encode("ascii"))):
-            self.resize(1360, 860)
+            self.resize(QSize(1360, 860).boundedTo(self.screen().availableSize()))
         self.annotate.restore_layout(settings.get("window.docks"))
         name = settings.get("window.workspace")
         self.show_workspace(name if name in WORKSPACES else "annotate")
@@ -318,6 +318,12 @@ class MainWindow(QMainWindow):
         row = images.row_of(current)
         place = f"{row + 1:,} / {images.rowCount():,}" if row >= 0 else ""
         self.top.show_picture(current.rpartition("/")[2], place)
+
+    def _show_cursor(self, x: float, y: float, rgb: tuple[int, int, int] | None) -> None:
+        """The pixel under the pointer; beside the picture there is none."""
+        document = self._services.desk.document
+        inside = document is not None and 0 <= x < document.width and 0 <= y < document.height
+        self.status.show_cursor((x, y) if inside else None, rgb)
 
     def _show_model(self, device: str = "") -> None:
         self.status.show_model(self._services.shelf.title(), device)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from PySide6.QtCore import QCoreApplication, QRectF, QSize, Qt, SignalInstance
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, QRectF, QSize, Qt, SignalInstance
 from PySide6.QtGui import QAction, QColor, QPainter, QPaintEvent, QPalette, QPixmap
-from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QToolButton, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QFrame, QLabel, QPushButton, QToolButton, QWidget
 
 from inference.errors import AppError
 from widgets.icons import icon
@@ -68,6 +68,20 @@ class Picture(QWidget):
         painter = QPainter(self)
         self._icon.paint(painter, self.rect())
         painter.end()
+
+
+class _CalmWheel(QObject):
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Wheel and isinstance(watched, QWidget) and not watched.hasFocus():
+            event.ignore()  # goes on to what can be scrolled
+            return True
+        return False
+
+
+def calm(widget: QWidget) -> None:
+    """Keeps a value from being changed by the wheel in passing: only a control that has the focus listens to it."""
+    widget.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+    widget.installEventFilter(_CalmWheel(widget))
 
 
 def line() -> QFrame:
@@ -135,6 +149,17 @@ def reported(failed: SignalInstance) -> Iterator[None]:
         yield
     except AppError as error:
         failed.emit(error)
+
+
+def paint_words(view: QAbstractItemView, text: str) -> None:
+    """Writes why a list is empty where its rows would be; to be called at the end of its paintEvent."""
+    if not text:
+        return
+    painter = QPainter(view.viewport())
+    painter.setPen(view.palette().color(QPalette.ColorRole.PlaceholderText))
+    flags = Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop | Qt.TextFlag.TextWordWrap
+    painter.drawText(view.viewport().rect().adjusted(12, 16, -12, 0), flags, text)
+    painter.end()
 
 
 def swatch(color: QColor, size: int = 14) -> QPixmap:

@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 from app.settings import GROUPS, SETTINGS, Setting, Settings
 from app.shortcuts import Shortcuts
 from widgets.languages import installed_languages
-from widgets.parts import button, label, reported
+from widgets.parts import button, calm, label, reported
 from widgets.shortcuts_editor import ShortcutsEditor
 
 
@@ -79,6 +79,7 @@ class SettingsDialog(QDialog):
         rows = [row for row in SETTINGS if row.group == group and row.kind != "state"]
         for number, row in enumerate(rows):
             control = self._control(row)
+            calm(control)
             control.setAccessibleName(_tr(row.label))
             control.setAccessibleDescription(_tr(row.help))
             control.setToolTip(_tr(row.help))

@@ -7,7 +7,7 @@ from PySide6.QtGui import QActionGroup
 from PySide6.QtWidgets import QLabel, QSlider, QSpinBox, QToolBar, QToolButton, QVBoxLayout, QWidget
 
 from widgets.actions import Actions
-from widgets.parts import label
+from widgets.parts import calm, label
 
 TOOL_ACTIONS = {
     "points": "tool_points",
@@ -83,5 +83,6 @@ class DisplayPanel(QWidget):
         for text, control in ((self.tr("Mask opacity"), self.opacity), (self.tr("Brush size"), self.brush)):
             name: QLabel = label(text, "muted")
             name.setBuddy(control)
+            calm(control)
             layout.addWidget(name)
             layout.addWidget(control)

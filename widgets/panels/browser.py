@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QModelIndex, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QResizeEvent
+from PySide6.QtGui import QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QComboBox,
@@ -24,7 +24,7 @@ from app.session.desk import Opened
 from app.settings import Settings
 from widgets.icons import icon
 from widgets.panels.browser_delegate import BrowserDelegate
-from widgets.parts import label, tool
+from widgets.parts import calm, label, paint_words, tool
 
 _TYPING_MS = 150
 
@@ -71,6 +71,8 @@ class Browser(QWidget):
         self.slider.setToolTip(self.tr("Size of the thumbnails"))
         self.slider.setValue(int(settings.get("browser.thumbnail_size")))
         self.slider.valueChanged.connect(self._on_size)
+        calm(self.state)
+        calm(self.slider)
         self.as_list = self._mode_button()
         self._lay_out()
         self._show_mode()
@@ -190,6 +192,12 @@ class Browser(QWidget):
         text = f"{shown:,}" if shown == total else f"{shown:,} / {total:,}"
         text = self.tr("%1 pictures").replace("%1", text) if total != 1 else self.tr("1 picture")
         self._count.setText(text + ("…" if images.is_scanning else ""))
+        self.view.say("" if shown or images.is_scanning else self._why_empty(total))
+
+    def _why_empty(self, total: int) -> str:
+        if total:
+            return self.tr("No picture matches the filter.")
+        return self.tr("There are no pictures in this folder yet. Those you put there appear by themselves.")
 
 
 class _ListView(QListView):
@@ -203,9 +211,18 @@ class _ListView(QListView):
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setTabKeyNavigation(False)
-        # Always, or its coming and going would change how many tiles fit beside each other.
-        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
         self._grid = True
+        self._words = ""
+
+    def say(self, text: str) -> None:
+        """Words in place of pictures."""
+        if text != self._words:
+            self._words = text
+            self.viewport().update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        paint_words(self, self._words)
 
     def set_grid(self, grid: bool) -> None:
         self._grid = grid
@@ -226,7 +243,9 @@ class _ListView(QListView):
         delegate = self.itemDelegate()
         assert isinstance(delegate, BrowserDelegate)
         wanted = delegate.smallest_tile()
-        width = max(1, self.viewport().width() - 2)
+        # Room for the scroll bar in any case, or its coming and going would change how many tiles fit side by side.
+        bar = self.verticalScrollBar().sizeHint().width()
+        width = max(1, self.width() - 2 * self.frameWidth() - bar - 2)
         columns = max(1, width // wanted.width())
         delegate.tile = QSize(width // columns, wanted.height())
         self.setGridSize(delegate.tile)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtCore import QEvent, QModelIndex, QObject, QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QAction, QColor, QIcon, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import (
@@ -28,7 +30,12 @@ _COUNT_MS = 250
 
 
 class ClassesPanel(QWidget):
-    """Shows and edits the classes of the open project."""
+    """Shows and edits the classes of the open project.
+
+    Args:
+        undo, redo: of the classes, for the menu and the keys.
+        has_targets: whether instances are selected that a double-click would give the class to; else it renames.
+    """
 
     failed = Signal(object)
     current_changed = Signal(object)
@@ -36,8 +43,15 @@ class ClassesPanel(QWidget):
     assign = Signal(object)
     """A class was double-clicked or its menu asked: give it to the selected instances."""
 
-    def __init__(self, undo: QAction, redo: QAction, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        undo: QAction,
+        redo: QAction,
+        has_targets: Callable[[], bool] = lambda: True,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
+        self._has_targets = has_targets
         self._project: Project | None = None
         self._current: int | None = None
         self._undo, self._redo = undo, redo
@@ -251,8 +265,10 @@ class ClassesPanel(QWidget):
         row = self.model.at(index.row())
         if row is None:
             return
-        if index.column() == NAME:
+        if index.column() == NAME and self._has_targets():
             self.assign.emit(row.id)
+        elif index.column() == NAME:
+            self.rename(row)
         elif index.column() in (HOTKEY, GROUP):
             self.view.edit(index)
 

@@ -29,13 +29,14 @@ class InstanceModel(QAbstractTableModel):
 
     Args:
         color_of: the same colours as on the canvas.
+        alike: which instances a class typed for one of them is meant for.
     """
 
     failed = Signal(object)
 
-    def __init__(self, color_of: ColorOf) -> None:
+    def __init__(self, color_of: ColorOf, alike: Callable[[str], Sequence[str]] = lambda one: (one,)) -> None:
         super().__init__()
-        self._color_of = color_of
+        self._color_of, self._alike = color_of, alike
         self._document: Document | None = None
         self._classes: ClassList | None = None
         self._order: list[str] = []
@@ -89,6 +90,8 @@ class InstanceModel(QAbstractTableModel):
         texts = (self.tr("Instance"), self.tr("Score"), self.tr("Area"), self.tr("Visible"), self.tr("Locked"))
         if role == Qt.ItemDataRole.DisplayRole and section < VISIBLE:
             return texts[section]
+        if role == Qt.ItemDataRole.TextAlignmentRole and section in (SCORE, AREA):
+            return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole):
             return texts[section]
         return None
@@ -126,7 +129,7 @@ class InstanceModel(QAbstractTableModel):
             return False
         with reported(self.failed):
             name = str(value).strip()
-            document.set_class([instance.id], classes.ensure(name).id if name else None)
+            document.set_class(self._alike(instance.id), classes.ensure(name).id if name else None)
             return True
         return False
 
@@ -214,5 +217,4 @@ class InstanceModel(QAbstractTableModel):
 
 
 def _muted() -> QColor:
-
     return QColor(current_colors().muted)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QItemSelection, QItemSelectionModel, QModelIndex, QPoint, QSortFilterProxyModel, Qt, Signal
-from PySide6.QtGui import QAction, QColor, QIcon, QKeyEvent
+from PySide6.QtGui import QAction, QColor, QIcon, QKeyEvent, QPaintEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QCompleter,
@@ -23,7 +23,7 @@ from app.document import Document
 from app.labels import ClassList
 from app.selection import Selection
 from widgets.panels.instance_model import AREA, LOCKED, NAME, SCORE, VISIBLE, ColorOf, InstanceModel
-from widgets.parts import label, reported, swatch
+from widgets.parts import label, paint_words, reported, swatch
 
 
 class InstancesPanel(QWidget):
@@ -45,7 +45,7 @@ class InstancesPanel(QWidget):
         self._selection, self._actions = selection, actions
         self._classes: ClassList | None = None
         self._syncing = False
-        self.model = InstanceModel(color_of)
+        self.model = InstanceModel(color_of, self._alike)
         self.model.setParent(self)
         self.model.failed.connect(self.failed)
         self._proxy = QSortFilterProxyModel(self)
@@ -124,13 +124,25 @@ class InstancesPanel(QWidget):
     def _after_reset(self) -> None:
         total, shown = self.model.rowCount(), self._proxy.rowCount()
         self._count.setText(str(total) if total == shown else f"{shown} / {total}")
+        self.view.say("" if shown else self._why_empty(total))
         self._show_selection()
+
+    def _why_empty(self, total: int) -> str:
+        if total:
+            return self.tr("No instance matches the filter.")
+        if self.model.document is None:
+            return ""
+        return self.tr("Nothing here yet. Click an object in the picture, then press F to keep its mask.")
 
     def _on_filter(self, text: str) -> None:
         self._proxy.setFilterFixedString(text)
         # Between rows that are not shown there is no telling what "here" means.
         self.view.setDragEnabled(not text)
         self._after_reset()
+
+    def _alike(self, instance_id: str) -> tuple[str, ...]:
+        """What is done to one of the selected instances is done to all of them."""
+        return tuple(self._selection.ids) if instance_id in self._selection else (instance_id,)
 
     # Edits ------------------------------------------------------------------------------------------------------------
 
@@ -224,6 +236,16 @@ class _View(QTreeView):
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.setTabKeyNavigation(False)
         self.setItemDelegateForColumn(NAME, _NameDelegate(self))
+        self._words = ""
+
+    def say(self, text: str) -> None:
+        """Words in place of rows."""
+        self._words = text
+        self.viewport().update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        paint_words(self, self._words)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Space:

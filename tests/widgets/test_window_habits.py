@@ -1,0 +1,105 @@
+"""Small habits of the window: texts that lupdate finds, wheels that change nothing in passing, steady columns."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QWheelEvent
+from PySide6.QtWidgets import QApplication, QWidget
+from pytestqt.qtbot import QtBot
+
+from app import settings as settings_module
+from app import shortcuts as shortcuts_module
+from app.settings import GROUPS, SETTINGS
+from app.shortcuts import ACTIONS
+from tests.widgets.window_kit import Desktop, pictures
+from widgets.panels.instance_model import NAME
+
+
+def marked(module: object, context: str) -> set[str]:
+    """The texts that lupdate reads in a module."""
+    source = Path(str(module.__file__)).read_text(encoding="utf-8")  # type: ignore[attr-defined]
+    return set(re.findall(rf'QT_TRANSLATE_NOOP\(\s*"{context}",\s*"((?:[^"\\]|\\.)*)"', source))
+
+
+def test_every_text_of_the_tables_is_marked_for_translators() -> None:
+    rows = [row for row in SETTINGS if row.kind != "state"]
+    texts = {*GROUPS, *(row.label for row in rows), *(row.help for row in rows)}
+    texts |= {text for row in rows for _, text in row.choices}
+    assert texts <= marked(settings_module, "settings")
+    texts = {row.text for row in ACTIONS} | set(shortcuts_module.GROUPS)
+    texts |= {key for row in ACTIONS if row.mouse for key in row.keys}
+    assert texts <= marked(shortcuts_module, "actions")
+
+
+def turn(widget: QWidget) -> None:
+    centre = QPointF(widget.rect().center())
+    event = QWheelEvent(
+        centre, QPointF(widget.mapToGlobal(centre.toPoint())), QPoint(), QPoint(0, -120), Qt.MouseButton.NoButton,
+        Qt.KeyboardModifier.NoModifier, Qt.ScrollPhase.NoScrollPhase, False,
+    )  # fmt: skip
+    QApplication.sendEvent(widget, event)
+
+
+@pytest.fixture
+def desktop(qtbot: QtBot, winnow_home: Path) -> Iterator[Desktop]:
+    made = Desktop(qtbot, winnow_home)
+    yield made
+    made.close()
+
+
+def test_the_wheel_changes_no_setting_in_passing(desktop: Desktop) -> None:
+    dialog = desktop.window.show_settings()
+    before = {row.key: desktop.settings.get(row.key) for row in SETTINGS}
+    for control in dialog.controls.values():
+        turn(control)
+    turn(desktop.window.annotate.browser.state)
+    turn(desktop.window.annotate.display.brush)
+    assert before == {row.key: desktop.settings.get(row.key) for row in SETTINGS}
+    dialog.close()
+
+
+def test_tiles_keep_their_width_when_the_scroll_bar_comes(desktop: Desktop, tmp_path: Path) -> None:
+    desktop.window.resize(1280, 800)
+    desktop.open(pictures(tmp_path / "few"))
+    view = desktop.window.annotate.browser.view
+    tile = view.gridSize()
+    assert view.width() // tile.width() == 2
+    desktop.open(pictures(tmp_path / "many", tuple(f"{n}.png" for n in range(40))))
+    desktop.until(lambda: view.verticalScrollBar().maximum() > 0)
+    assert view.gridSize() == tile
+
+
+def test_a_class_typed_for_one_of_the_selected_is_for_all(desktop: Desktop, tmp_path: Path) -> None:
+    desktop.open(pictures(tmp_path / "p"))
+    ids = []
+    for x in (30, 60, 90):
+        desktop.point(x, 40)
+        ids.append(desktop.accept())
+    annotate = desktop.window.annotate
+    annotate.selection.set(ids[:2])
+    model = annotate.instances.model
+    assert model.setData(model.index(model.row_of(ids[0]), NAME), "cat")
+    named = [desktop.document.get(i).class_id for i in ids]  # type: ignore[union-attr]
+    assert named[0] is not None and named[0] == named[1] and named[2] is None
+
+
+def test_a_double_click_renames_a_class_when_nothing_is_selected(desktop: Desktop, tmp_path: Path) -> None:
+    desktop.open(pictures(tmp_path / "p"))
+    panel = desktop.window.annotate.classes
+    panel.name.setText("cat")
+    panel.add_typed()
+    panel.view.doubleClicked.emit(panel.model.index(0, 0))
+    assert panel.view.state() == panel.view.State.EditingState
+
+
+def test_beside_the_picture_there_is_no_pixel(desktop: Desktop, tmp_path: Path) -> None:
+    desktop.open(pictures(tmp_path / "p"))
+    desktop.canvas.cursor_moved.emit(10.0, 10.0, (1, 2, 3))
+    assert "x 10" in desktop.window.status.cursor_text.text()
+    desktop.canvas.cursor_moved.emit(-4.0, 10.0, None)
+    assert desktop.window.status.cursor_text.text() == ""
