@@ -294,7 +294,9 @@ class MainWindow(QMainWindow):
             self.notices.show_message(
                 "warning",
                 self.tr("What you make is kept in your own data folder, not beside the pictures."),
-                f"{project.kept_elsewhere} ({project.store_dir})",
+                self.tr("The reason: %1. Your work is in %2.")
+                .replace("%1", project.kept_elsewhere)
+                .replace("%2", str(project.store_dir)),
             )
             self.status.show_saved(self.tr("All changes saved, elsewhere"))
         else:
@@ -318,6 +320,12 @@ class MainWindow(QMainWindow):
         row = images.row_of(current)
         place = f"{row + 1:,} / {images.rowCount():,}" if row >= 0 else ""
         self.top.show_picture(current.rpartition("/")[2], place)
+        if row < 0 and desk.document is not None and not desk.document.path.exists():
+            self.messages.show_message(
+                "warning",
+                self.tr("%1: the file is not there any more.").replace("%1", str(desk.document.path)),
+                self.tr("What you made on it is kept, and is there again when the file is."),
+            )
 
     def _show_cursor(self, x: float, y: float, rgb: tuple[int, int, int] | None) -> None:
         """The pixel under the pointer; beside the picture there is none."""

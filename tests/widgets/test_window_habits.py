@@ -103,3 +103,12 @@ def test_beside_the_picture_there_is_no_pixel(desktop: Desktop, tmp_path: Path) 
     assert "x 10" in desktop.window.status.cursor_text.text()
     desktop.canvas.cursor_moved.emit(-4.0, 10.0, None)
     assert desktop.window.status.cursor_text.text() == ""
+
+
+def test_a_shown_picture_that_vanishes_is_told(desktop: Desktop, tmp_path: Path) -> None:
+    folder = pictures(tmp_path / "p")
+    desktop.open(folder)
+    (folder / "a.png").unlink()
+    desktop.until(lambda: any("a.png" in m.text for m in desktop.window.messages.messages))
+    desktop.do("next")
+    assert desktop.document.image_id != "a.png" and not desktop.window.messages.messages
