@@ -111,6 +111,17 @@ SETTINGS: tuple[Setting, ...] = (
         QT_TRANSLATE_NOOP("settings", "Writes the class beside every mask."),
     ),
     Setting(
+        "canvas.boxes", False, "bool", CANVAS, QT_TRANSLATE_NOOP("settings", "Boxes around the masks"),
+        QT_TRANSLATE_NOOP("settings", "Draws the tight box of every mask."),
+    ),
+    Setting(
+        "canvas.lasso_asks", False, "bool", CANVAS, QT_TRANSLATE_NOOP("settings", "Lasso asks the model"),
+        QT_TRANSLATE_NOOP(
+            "settings",
+            "What is drawn round becomes a question to the model, not the mask itself; Alt does the other of the two.",
+        ),
+    ),
+    Setting(
         "canvas.brush_size", 24, "int", CANVAS, QT_TRANSLATE_NOOP("settings", "Brush size"),
         QT_TRANSLATE_NOOP("settings", "Diameter of brush and eraser in pixels of the picture; [ and ] change it."),
         minimum=1, maximum=2000, unit="px",

@@ -28,7 +28,7 @@ from widgets.panels.properties import PropertiesPanel
 from widgets.parts import label
 from widgets.tool_strip import DisplayPanel, ToolStrip
 
-_DISPLAY = ("canvas.opacity", "canvas.outline", "canvas.color_by", "canvas.crosshair", "canvas.labels")
+_DISPLAY = ("canvas.opacity", "canvas.outline", "canvas.color_by", "canvas.crosshair", "canvas.labels", "canvas.boxes")
 _MASKS = ("masks.threshold", "masks.fill_holes", "masks.remove_specks")
 _EDITING = ("delete", "duplicate", "union", "subtract", "intersect", "fill_holes", "split_parts")
 _LAYOUT = 1
@@ -92,6 +92,7 @@ class Annotate(QMainWindow):
         self._apply(_MASKS[0])
         self._apply("canvas.hover_preview")
         self._apply("canvas.brush_size")
+        self._apply("canvas.lasso_asks")
 
     # What is shown --------------------------------------------------------------------------------------------------
 
@@ -207,6 +208,7 @@ class Annotate(QMainWindow):
         self.instances.class_wanted.connect(self.labelling.assign)
         self.canvas.tool_changed.connect(self.strip.show_tool)
         self.canvas.brush_changed.connect(self._on_brush)
+        self.canvas.lasso_changed.connect(lambda asks: self._settings.set("canvas.lasso_asks", asks))
         self.canvas.undo_changed.connect(self._show_undo)
         self.canvas.set_key_texts(self._key_text)
         self.display.opacity_changed.connect(lambda value: self._settings.set("canvas.opacity", value))
@@ -265,7 +267,7 @@ class Annotate(QMainWindow):
         if key in _DISPLAY:
             self.canvas.set_display(
                 opacity=get("canvas.opacity") / 100, outline=get("canvas.outline"), color_by=get("canvas.color_by"),
-                labels=get("canvas.labels"), crosshair=get("canvas.crosshair"),
+                labels=get("canvas.labels"), boxes=get("canvas.boxes"), crosshair=get("canvas.crosshair"),
             )  # fmt: skip
             self._actions["crosshair"].setChecked(get("canvas.crosshair"))
             self._actions["color_by_instance"].setChecked(get("canvas.color_by") == "instance")
@@ -274,6 +276,8 @@ class Annotate(QMainWindow):
         elif key in _MASKS:
             threshold, holes, specks = (get(one) for one in _MASKS)
             self._session.set_options(Options(threshold, holes, specks))
+        elif key == "canvas.lasso_asks":
+            self.canvas.set_lasso_as_prompt(get(key))
         elif key == "canvas.hover_preview":
             self._session.set_hover_enabled(get(key))
         elif key == "canvas.brush_size":

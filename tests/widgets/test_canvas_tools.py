@@ -129,6 +129,22 @@ def test_the_lasso_fills_and_edits_and_asks(bench: Bench) -> None:
     assert bench.document.undo_stack.count() == 4
 
 
+def test_the_lasso_is_told_in_its_menu_to_ask_the_model(bench: Bench) -> None:
+    from widgets.canvas.menus import context_menu
+
+    bench.canvas.set_tool("lasso")
+    with bench.qtbot.waitSignal(bench.canvas.desk.menu_wanted):
+        bench.click(50, 50, RIGHT)
+    for menu in bench.canvas.findChildren(QMenu, options=Qt.FindChildOption.FindDirectChildrenOnly):
+        menu.close()
+    (asks,) = [a for a in context_menu(bench.canvas, lambda _action: "").actions() if a.isCheckable()]
+    with bench.qtbot.waitSignal(bench.canvas.lasso_changed):
+        asks.trigger()
+    bench.drag((50, 50), (150, 50), (150, 150), (50, 150))
+    bench.settle()
+    assert bench.session.prompts.box is not None and not bench.document.instances
+
+
 def test_a_polygon_by_clicks_enter_double_click_and_its_first_vertex(bench: Bench) -> None:
     bench.canvas.set_tool("polygon")
     corners = [(50, 50), (150, 50), (150, 150)]

@@ -23,7 +23,7 @@ Signals
                                         (the session's own `failed`, `message` and `accepted` are not repeated here)
     created(list[str])                  instances that a tool or a paste just added (the window may ask for a label)
     picture_loaded(bool)                the picture can be seen (True) or is broken (False)
-    brush_changed(float)                display_changed()                masks_hidden(bool)
+    brush_changed(float)                lasso_changed(bool)              display_changed()    masks_hidden(bool)
     undo_changed()                      can_undo() / can_redo() / undo_text() may answer differently now
 
 Slots (no arguments unless shown)

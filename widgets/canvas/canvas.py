@@ -19,41 +19,35 @@ from app.selection import Selection
 from app.session.prompting import PromptSession
 from inference.errors import AppError
 from widgets.canvas import markers, menus
-from widgets.canvas.commands import CanvasCommands
 from widgets.canvas.desk import Desk
 from widgets.canvas.hand import Hand
-from widgets.canvas.overlay import Overlay, Style
+from widgets.canvas.looks import CanvasLooks
+from widgets.canvas.overlay import Overlay
 from widgets.canvas.page import Page
 from widgets.canvas.picture import Picture
 from widgets.canvas.suggestion import SuggestionLayer
 from widgets.canvas.tools import TOOLS, make_tools
 from widgets.canvas.tools.base import Tool
 from widgets.canvas.tools.box import BoxTool
-from widgets.canvas.tools.brush import LARGEST, SMALLEST
 from widgets.canvas.view import View
 
 __all__ = ["TOOLS", "Canvas"]
 
-_ZOOM_STEP = 1.25
 _GRID_SCALE = 14.0  # device pixels for an image pixel from which the pixel grid shows
 _FRAME_MS = 33
 _BEHIND = 0.5  # how strongly the instances show behind a suggestion
 
 
-class Canvas(CanvasCommands):
+class Canvas(CanvasLooks):
     """One picture with its instances. `widgets/canvas/__init__.py` lists slots, signals and keys."""
 
     tool_changed = Signal(str)
     cursor_moved = Signal(float, float, object)
     cursor_left = Signal()
-    view_changed = Signal(float)
     message = Signal(str)
     failed = Signal(object)
     created = Signal(list)
     picture_loaded = Signal(bool)
-    brush_changed = Signal(float)
-    display_changed = Signal()
-    masks_hidden = Signal(bool)
     undo_changed = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -66,7 +60,6 @@ class Canvas(CanvasCommands):
         self._tools = make_tools(self.desk)
         self._tool = self._tools["points"]
         self._page = Page(self)
-        self._cross_hair, self._grid = False, True
         self._key_texts: Callable[[str], str] = lambda _action: ""
         self._phase = 0.0
         self._spin = QTimer(self, interval=_FRAME_MS)
@@ -192,91 +185,9 @@ class Canvas(CanvasCommands):
         self.undo_changed.emit()
         self.update()
 
-    @property
-    def style_of_masks(self) -> Style:
-        return self.overlay.scene.style
-
-    def set_display(
-        self,
-        opacity: float | None = None,
-        outline: bool | None = None,
-        color_by: str | None = None,
-        *,
-        labels: bool | None = None,
-        boxes: bool | None = None,
-        crosshair: bool | None = None,
-        grid: bool | None = None,
-        hidden: bool | None = None,
-    ) -> None:
-        """Changes how things look; what is left out stays. `opacity` is 0..1, `color_by` "instance" or "class"."""
-        given = {"opacity": opacity, "outline": outline, "color_by": color_by, "labels": labels, "boxes": boxes}
-        style = self.overlay.scene.style
-        fields = {name: getattr(style, name) if value is None else value for name, value in given.items()}
-        self.overlay.set_scene(style=Style(**fields))  # type: ignore[arg-type]
-        self._cross_hair = self._cross_hair if crosshair is None else crosshair
-        self._grid = self._grid if grid is None else grid
-        if hidden is not None and hidden != self.desk.masks_hidden:
-            self.desk.masks_hidden = hidden
-            self.masks_hidden.emit(hidden)
-        self.display_changed.emit()
-        self.update()
-
-    @property
-    def brush_size(self) -> float:
-        return self.desk.brush_size
-
-    def set_brush_size(self, pixels: float) -> None:
-        """Diameter of brush and eraser in image pixels."""
-        size = min(max(pixels, SMALLEST), LARGEST)
-        if size != self.desk.brush_size:
-            self.desk.brush_size = size
-            self.brush_changed.emit(size)
-            self.update()
-
-    def smaller_brush(self) -> None:
-        self.set_brush_size(min(self.brush_size / 1.2, self.brush_size - 1))
-
-    def larger_brush(self) -> None:
-        self.set_brush_size(max(self.brush_size * 1.2, self.brush_size + 1))
-
-    def set_lasso_as_prompt(self, ask: bool) -> None:
-        self.desk.lasso_as_prompt = ask
-
     def set_key_texts(self, key_text: Callable[[str], str]) -> None:
         """How the keys of an action are written, for context menus."""
         self._key_texts = key_text
-
-    # Seeing ------------------------------------------------------------------------------------------------------
-
-    def toggle_masks(self) -> None:
-        self.set_display(hidden=not self.desk.masks_hidden)
-
-    def fit(self) -> None:
-        self.view.fit()
-        self._on_view()
-
-    def actual_size(self) -> None:
-        self.view.actual_size(self.hand.anchor)
-        self._on_view()
-
-    def zoom_in(self) -> None:
-        self.zoom_by(_ZOOM_STEP)
-
-    def zoom_out(self) -> None:
-        self.zoom_by(1 / _ZOOM_STEP)
-
-    def zoom_by(self, factor: float, anchor: QPointF | None = None) -> None:
-        """Larger or smaller around a point of the widget; by default the pointer, else the middle."""
-        self.view.zoom(factor, anchor if anchor is not None else self.hand.anchor)
-        self._on_view()
-
-    def zoom_to(self, rect: QRectF) -> None:
-        self.view.zoom_to(rect)
-        self._on_view()
-
-    def pan(self, delta: QPointF) -> None:
-        self.view.pan(delta)
-        self._on_view()
 
     def leave(self) -> None:
         """F6: the focus goes on to the next widget, which Tab does not do here."""
@@ -372,13 +283,6 @@ class Canvas(CanvasCommands):
 
     def _on_index(self, _index: int) -> None:
         self.undo_changed.emit()
-
-    def _on_view(self) -> None:
-        self.overlay.view_changed()
-        self.suggestion.refresh()
-        self.hand.view_moved()
-        self.view_changed.emit(self.view.device_scale)
-        self.update()
 
     def _on_loaded(self) -> None:
         self.picture_loaded.emit(True)

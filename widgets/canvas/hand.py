@@ -302,8 +302,10 @@ class Hand(QObject):
         """Position and colour under the pointer, and the preview of what a click there would give."""
         canvas = self._canvas
         at = canvas.view.to_image(spot)
-        rgb = canvas.picture.pixel(int(at.x() // 1), int(at.y() // 1))
-        canvas.cursor_moved.emit(at.x(), at.y(), rgb)
+        if canvas.view.holds(at):
+            canvas.cursor_moved.emit(at.x(), at.y(), canvas.picture.pixel(int(at.x()), int(at.y())))
+        else:
+            canvas.cursor_left.emit()
         session = canvas.desk.session
         if session is None or self._held != Button.NoButton:
             return

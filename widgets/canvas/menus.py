@@ -52,6 +52,11 @@ def context_menu(canvas: Canvas, key_text: KeyText) -> QMenu:
         entry(canvas.tr("Lower"), canvas.lower_selected, "", writable)
         menu.addSeparator()
         entry(canvas.tr("Zoom to selection"), canvas.zoom_to_selection, "zoom_to_selection")
+    if canvas.tool == "lasso":
+        asks = menu.addAction(canvas.tr("Lasso asks the model"))
+        asks.setCheckable(True)
+        asks.setChecked(canvas.desk.lasso_as_prompt)
+        asks.triggered.connect(canvas.set_lasso_as_prompt)
     entry(canvas.tr("Select all"), canvas.select_all, "select_all")
     entry(canvas.tr("Fit picture"), canvas.fit, "fit")
     menu.aboutToHide.connect(menu.deleteLater)

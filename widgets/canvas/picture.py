@@ -7,7 +7,9 @@ there, coarse where the fine is still on its way.
 from __future__ import annotations
 
 import math
+import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +49,7 @@ class Picture(QObject):
         self._wanted: set[TileKey] = set()
         self._in_sight: frozenset[TileKey] = frozenset()
         self._size = (0, 0)
+        self._gone = threading.Event()  # the picture that is read just now is not wanted any more
 
     @property
     def ready(self) -> bool:
@@ -70,6 +73,8 @@ class Picture(QObject):
     def open(self, path: Path | None, width: int = 0, height: int = 0) -> None:
         """Shows another picture of `width` × `height` upright pixels; None shows none."""
         self._background.forget()
+        self._gone.set()
+        self._gone = gone = threading.Event()
         self._overview, self._pyramid = None, None
         self._tiles.clear()
         self._bytes = 0
@@ -78,11 +83,12 @@ class Picture(QObject):
         if path is not None:
             if max(width, height) > pyramid.OVERVIEW_SIDE * 1.5:
                 self._background.start("overview", lambda: _as_image(pyramid.overview(path)))
-            self._background.start("pyramid", lambda: _complete(path))
+            self._background.start("pyramid", lambda: _complete(path, gone.is_set))
         self.changed.emit()
 
     def close(self) -> None:
-        """Waits for the threads; nothing is emitted afterwards."""
+        """Stops the threads and waits for them; nothing is emitted afterwards."""
+        self._gone.set()
         self._background.close()
 
     def pixel(self, x: int, y: int) -> tuple[int, int, int] | None:
@@ -226,8 +232,8 @@ class Picture(QObject):
             self._bytes -= old.sizeInBytes()
 
 
-def _complete(path: Path) -> tuple[Pyramid, QImage]:
-    found = pyramid.build(path)
+def _complete(path: Path, unwanted: Callable[[], bool]) -> tuple[Pyramid, QImage]:
+    found = pyramid.build(path, unwanted)
     return found, _as_image(found.levels[-1])
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import math
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from inference import pictures
+from inference.errors import Cancelled
 
 log = logging.getLogger(__name__)
 
@@ -62,21 +64,27 @@ def overview(path: Path) -> RGB:
     return pictures.read_rgb(path, max_side=OVERVIEW_SIDE)
 
 
-def build(path: Path) -> Pyramid:
-    """Decodes a picture and makes its levels. Raises ImageError, OutOfMemory."""
+def build(path: Path, unwanted: Callable[[], bool] = lambda: False) -> Pyramid:
+    """Decodes a picture and makes its levels; gives up soon after `unwanted` says so.
+
+    Raises:
+        ImageError, OutOfMemory: it cannot be read.
+        Cancelled: it is not wanted any more.
+    """
     width, height = pictures.read_size(path)
-    full = _on_disk(path, width, height) if width * height > RAM_PIXELS else pictures.read_rgb(path)
+    full = _on_disk(path, width, height, unwanted) if width * height > RAM_PIXELS else pictures.read_rgb(path)
     levels = [full]
     while max(levels[-1].shape[:2]) > OVERVIEW_SIDE:
-        levels.append(halved(levels[-1]))
+        levels.append(halved(levels[-1], unwanted))
     return Pyramid(tuple(levels))
 
 
-def halved(pixels: RGB) -> RGB:
+def halved(pixels: RGB, unwanted: Callable[[], bool] = lambda: False) -> RGB:
     """Every pixel the mean of four. Odd sizes are rounded up, their last row and column counted twice."""
     height, width = pixels.shape[:2]
     result = np.empty(((height + 1) // 2, (width + 1) // 2, 3), np.uint8)
     for top in range(0, height, _STRIP):
+        _go_on(unwanted)
         strip = np.asarray(pixels[top : top + _STRIP])
         strip = np.pad(strip, ((0, strip.shape[0] % 2), (0, width % 2), (0, 0)), "edge") if _odd(strip) else strip
         size = strip.shape[1] // 2, strip.shape[0] // 2
@@ -88,14 +96,20 @@ def _odd(strip: RGB) -> bool:
     return bool(strip.shape[0] % 2 or strip.shape[1] % 2)
 
 
-def _on_disk(path: Path, width: int, height: int) -> RGB:
+def _on_disk(path: Path, width: int, height: int, unwanted: Callable[[], bool]) -> RGB:
     """The pixels in a mapped temporary file, which goes away with the array. In memory where the disk is full."""
     with tempfile.TemporaryFile(prefix="winnow-") as file:
         try:
             for strip in pictures.read_strips(path):
+                _go_on(unwanted)
                 strip.tofile(file)  # not through the mapping: a full disk would be a bus error there
             file.flush()
         except OSError as error:
             log.warning("%s: no room for the picture in the temporary folder (%s)", path, error)
             return pictures.read_rgb(path)
         return np.memmap(file, np.uint8, "r", shape=(height, width, 3))
+
+
+def _go_on(unwanted: Callable[[], bool]) -> None:
+    if unwanted():
+        raise Cancelled

@@ -27,14 +27,18 @@ class LassoTool(Tool):
 
     @property
     def hint(self) -> str:
-        return tr("Draw round the object. Shift adds to the selected instance, Ctrl takes away, Alt asks the model.")
+        if self.desk.lasso_as_prompt:
+            return tr("Draw round the object: the model finds it. Shift adds the area itself, Ctrl takes it away.")
+        return tr("Draw round the object. Shift adds to the selected one, Ctrl takes away; right-click: ask the model.")
 
     @property
     def busy(self) -> bool:
         return bool(self._line)
 
     def press(self, touch: Touch) -> None:
-        if touch.left and self.desk.writable() is not None:
+        if touch.right and not self._line:
+            self.desk.menu_wanted.emit(touch.spot)
+        elif touch.left and self.desk.writable() is not None:
             self._line = []
             self._add(touch)
 

@@ -34,8 +34,9 @@ class PolygonTool(Tool):
         return bool(self._ring) or self._vertices.busy
 
     def press(self, touch: Touch) -> None:
-        if touch.right and self._ring:
-            self.undo()
+        if touch.right:
+            if not self.undo():
+                self.desk.menu_wanted.emit(touch.spot)
             return
         if not touch.left or self.desk.writable() is None:
             return
