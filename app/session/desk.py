@@ -192,6 +192,7 @@ class Desk(QObject):
             self._document = self._opened.project.document(image_id)
         except AppError as error:
             self._document = None
+            self._forget_preparing()
             self.shown.emit(None)
             self.unreadable.emit(error)
             return

@@ -56,7 +56,7 @@ class PromptSession(QObject):
         self._document: Document | None = None
         self._generation = 0
         self._work = Work()
-        self._kept: OrderedDict[str, Work] = OrderedDict()
+        self._kept: OrderedDict[str, tuple[tuple[int, int], Work]] = OrderedDict()  # with the picture's size
         self._asked: dict[int, Step] = {}
         self._latest = 0
         self._tickets: dict[int, Ticket] = {}
@@ -146,7 +146,7 @@ class PromptSession(QObject):
         self._forget_questions()
         self._hover_broken = False
         self.clear_hover()
-        self._work = Work() if document is None else self._kept.pop(document.image_id, Work())
+        self._work = Work() if document is None else self._returned(document)
         if document is not None:
             document.removed.connect(self._on_removed)
         self._show()
@@ -427,10 +427,19 @@ class PromptSession(QObject):
 
     def _keep_work(self) -> None:
         if self._document is not None and self._work.started:
-            self._kept[self._document.image_id] = self._work
-            self._kept.move_to_end(self._document.image_id)
+            document = self._document
+            self._kept[document.image_id] = (document.width, document.height), self._work
+            self._kept.move_to_end(document.image_id)
             while len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
+
+    def _returned(self, document: Document) -> Work:
+        """The unfinished work on a picture; nothing when the picture or the refined instance is another one now."""
+        size, work = self._kept.pop(document.image_id, ((0, 0), Work()))
+        target = work.target
+        if size != (document.width, document.height) or (target is not None and document.get(target.id) != target):
+            return Work()
+        return work
 
     def _forget_questions(self) -> None:
         """Whatever is on its way is of no interest any more."""

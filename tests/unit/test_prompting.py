@@ -238,6 +238,19 @@ def test_unfinished_prompts_wait_for_their_picture(table: Table) -> None:
     assert table.session.prompts.points and table.session.suggestion is not None
 
 
+def test_a_refinement_ends_when_its_instance_became_another_meanwhile(table: Table) -> None:
+    table.session.add_point(100, 100)
+    table.wait()
+    made = table.session.accept()
+    assert made is not None and table.session.refine(made)
+    table.session.add_point(110, 100)
+    table.wait()
+    table.session.set_document(table.project.document("b.png"))
+    table.document.replace([made.with_mask(rectangle(10, 10, 40, 40))])
+    table.session.set_document(table.document)
+    assert not table.session.active
+
+
 def test_a_question_on_its_way_is_asked_again_on_return(table: Table) -> None:
     table.jobs.hold = True
     table.session.add_point(100, 100)
