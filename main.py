@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
+import os
 import sys
 from pathlib import Path
 
@@ -53,5 +55,19 @@ def open_window(paths: list[str], *, model: str | None, models_dir: str | None, 
     return application.run(paths, model=model, models_dir=models_dir, force_device=force_device)
 
 
+def _leave(status: int) -> None:
+    """Ends the process. After a window everything is saved and stopped, so nothing is left to the interpreter's end.
+
+    There Qt's objects and the garbage collector meet in no certain order, which now and then hangs or crashes.
+    """
+    if "PySide6.QtWidgets" not in sys.modules:
+        sys.exit(status)
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()
+    os._exit(status)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    _leave(main())
