@@ -1,4 +1,4 @@
-"""What a person gives a model: points, boxes, words, earlier masks. Pixels of the upright picture, x before y. No torch."""
+"""What a person gives a model: points, boxes, words. Pixels of the upright picture, x before y. No torch."""
 
 from __future__ import annotations
 

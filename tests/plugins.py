@@ -7,6 +7,7 @@ scope than a function may keep a thread or a process through several tests: such
 
 from __future__ import annotations
 
+import gc
 import sys
 import threading
 import time
@@ -40,6 +41,7 @@ LASTING_PROCESSES = ("resource_tracker", "forkserver")
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    gc.disable()  # a QObject collected in a worker's thread crashes; as in the window, one thread collects
     config.addinivalue_line("markers", "keeps_threads: a fixture of a wider scope keeps threads or processes running")
     for line in warnings_allowed.pytest_lines():
         config.addinivalue_line("filterwarnings", line)
@@ -66,6 +68,7 @@ def no_qt_messages() -> Iterator[None]:
     yield
     if QCoreApplication.instance() is not None:
         QCoreApplication.sendPostedEvents(None, 52)  # QEvent.DeferredDelete
+    gc.collect(1)
     qInstallMessageHandler(previous)
     if said:
         pytest.fail("Qt said:\n" + "\n".join(said), pytrace=False)

@@ -21,6 +21,7 @@ from inference.pictures import set_max_pixels
 from inference.worker.thread import ThreadRunner
 from widgets import languages
 from widgets.crash import CrashHandler
+from widgets.garbage import GarbageCollector
 from widgets.icons import app_icon
 from widgets.main_window import MainWindow
 from widgets.services import Services, worker_options
@@ -48,6 +49,7 @@ def run(
     limit_pictures(settings)
     crashes = CrashHandler()
     crashes.install()
+    garbage = GarbageCollector()
     loop = qasync.QEventLoop(app)
     runner = ThreadRunner(worker_options(settings, models_dir, force_device))
     services = Services.make(settings, runner, loop, models_dir)
@@ -61,6 +63,7 @@ def run(
         services.close()
         crashes.uninstall()
         loop.close()
+        garbage.stop()
 
 
 def make_application() -> QApplication:

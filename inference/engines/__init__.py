@@ -1,1 +1,1 @@
-"""One file a model family. Torch lives here; nothing outside inference/engines, training, evaluation and jobs imports it."""
+"""One file a model family. Torch lives here; only engines, training, evaluation and jobs import it."""

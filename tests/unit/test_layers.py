@@ -26,9 +26,9 @@ def _imports(tree: ast.AST, *, top_level: bool) -> Iterator[str]:
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
             yield node.module
-        elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
-            continue
-        elif top_level and isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+        elif (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)) or (
+            top_level and isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
+        ):
             continue
         else:
             yield from _imports(node, top_level=top_level)
@@ -75,9 +75,7 @@ def test_qt_in_inference_only_in_the_runners() -> None:
     offenders = [
         name
         for name, tree in _files()
-        if name.startswith("inference/")
-        and name not in QT_IN_INFERENCE
-        and "PySide6" in _tops(tree, top_level=False)
+        if name.startswith("inference/") and name not in QT_IN_INFERENCE and "PySide6" in _tops(tree, top_level=False)
     ]
     assert offenders == []
 
@@ -97,7 +95,14 @@ def test_the_application_has_no_widgets() -> None:
 
 def test_no_file_names_a_package_index() -> None:
     needles = ["py" + "pi.org", "files.python" + "hosted", "--index" + "-url", "--extra-index" + "-url"]
-    names = ["Makefile", "requirements.in", "requirements.lock", "requirements-sam2.lock", "README.md", "pyproject.toml"]
+    names = [
+        "Makefile",
+        "requirements.in",
+        "requirements.lock",
+        "requirements-sam2.lock",
+        "README.md",
+        "pyproject.toml",
+    ]
     offenders = [
         (name, needle) for name in names for needle in needles if needle in (ROOT / name).read_text(encoding="utf-8")
     ]
