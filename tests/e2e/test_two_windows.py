@@ -94,7 +94,7 @@ def test_the_onlooker_follows_what_the_first_window_does(folder: Path, qtbot: Qt
     first = Project.open(folder)
     second = Project.open(folder)
     shown, told = second.document("a.png"), list[str]()
-    second.images_changed.connect(told.extend)
+    second.images_changed.connect(lambda ids: told.extend(ids))
     mask = Mask.from_array(np.ones((6, 8), bool))
     one, two = Instance(new_id(), mask), Instance(new_id(), mask)
     document = first.document("a.png")
