@@ -46,7 +46,9 @@ def test_said_so():
 """
 
 
-def test_every_rule(pytester: pytest.Pytester) -> None:
+@pytest.mark.keeps_threads  # the timer of the last inner test may outlive it by a moment
+def test_every_rule(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.plugins.PATIENCE_S", 0.2)  # what the inner run sets in this process is put back
     pytester.makeconftest(CONFTEST)
     pytester.makepyfile(test_it=TESTS)
     result = pytester.runpytest_inprocess("-rEf", "-p", "no:cacheprovider")
