@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from inference.errors import UsageError
+from inference.paths import typed
 from inference.pictures import EXTENSIONS
 
 
@@ -16,7 +17,7 @@ def locate(paths: Iterable[str | Path]) -> tuple[Path, str | None]:
     A folder is itself. Pictures open their folder; pictures of several folders, the deepest folder that holds all.
     Raises UsageError for nothing, for what is not there and for files that are no pictures.
     """
-    given = [Path(os.path.abspath(Path(p).expanduser())) for p in paths]  # noqa: PTH100 - keeps symbolic links
+    given = [Path(os.path.abspath(typed(p))) for p in paths]  # noqa: PTH100 - keeps symbolic links
     if not given:
         raise UsageError("Nothing was given to open.", remedy="Name a folder or a picture.")
     for path in given:

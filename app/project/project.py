@@ -21,6 +21,7 @@ from app.project import backups, changes, homes, place, queries, relocate
 from app.project.database import Database
 from app.project.onlooker import Onlooker
 from app.project.readonly import ReadOnlyDatabase
+from inference import paths
 from inference.errors import AppError, ImageError, StorageError, UsageError
 from inference.pictures import content_key, read_size
 
@@ -76,7 +77,7 @@ class Project(QObject):
             DamagedProjectError: the database is damaged; `backups.backups(...)` and `Project.restore` help.
             StorageError: unreadable, full, or written by a newer Winnow.
         """
-        folder = Path(folder).expanduser().absolute()
+        folder = paths.typed(folder).absolute()
         if read_only:
             where = place.find_existing(folder)
             return cls(folder, where, ReadOnlyDatabase(where.database), None, "It was opened for reading only.", parent)
@@ -105,7 +106,7 @@ class Project(QObject):
     @staticmethod
     def backups(folder: str | Path) -> list[Path]:
         """The backups of a folder's project, newest first."""
-        return backups.backups(place.find_existing(Path(folder).expanduser().absolute()).store)
+        return backups.backups(place.find_existing(paths.typed(folder).absolute()).store)
 
     @staticmethod
     def restore(folder: str | Path, backup: Path) -> Path | None:
@@ -113,7 +114,7 @@ class Project(QObject):
 
         Raises StorageError when another window has the folder open.
         """
-        where = place.find(Path(folder).expanduser().absolute())
+        where = place.find(paths.typed(folder).absolute())
         lock, reason = place.lock(where.store)
         if lock is None:
             raise StorageError("The backup cannot be put back.", where.database, reason)

@@ -13,7 +13,7 @@ from pytestqt.qtbot import QtBot
 
 from app.instance import ImageState, ImageSummary, Instance, new_id
 from app.project import Project, locate, place
-from inference.errors import UsageError
+from inference.errors import AppError, UsageError
 from inference.masks import Mask
 
 MASK = Mask.from_array(np.ones((6, 8), bool))
@@ -200,3 +200,8 @@ def test_closing_twice_and_late_results(project: Project) -> None:
     project.document("a.png").add([instance()])
     project.close()
     project.close()
+
+
+def test_a_home_that_nobody_has_is_a_missing_folder() -> None:
+    with pytest.raises(AppError, match="nosuchuser"):
+        Project.open(Path("~nosuchuser/pictures"))
