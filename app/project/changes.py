@@ -80,6 +80,20 @@ def move_image(connection: sqlite3.Connection, old: str, new: str) -> bool:
     return cursor.rowcount == 1
 
 
+def move_folder(connection: sqlite3.Connection, old: str, new: str) -> list[tuple[str, str]]:
+    """Gives the rows of all pictures below a folder their ids below another one. Returns (old id, new id) of each."""
+    known = [image_id_of(path) for (path,) in connection.execute("SELECT path FROM images")]
+    pairs = [(i, new + i[len(old) :]) for i in known if i.startswith(old + "/")]
+    return [(one, other) for one, other in pairs if move_image(connection, one, other)]
+
+
+def keep_preference(connection: sqlite3.Connection, name: str, value: str) -> None:
+    connection.execute(
+        "INSERT INTO preferences (name, value) VALUES (?, ?) ON CONFLICT(name) DO UPDATE SET value = excluded.value",
+        (name, value),
+    )
+
+
 def _image(connection: sqlite3.Connection, record: ImageRecord) -> tuple[int, bool]:
     """The row of a picture, created on first need and brought up to date: (row id, its content is known)."""
     row = connection.execute(

@@ -18,6 +18,8 @@ from inference.paths import data_dir
 
 STORE = ".winnow"
 DATABASE = "project.db"
+PARKED = f"{STORE}/"
+"""Begins the ids of pictures that sorting has taken out of the folder: their annotations wait there for an undo."""
 # SQLite opens no path over 512 bytes; its log and backups need some more than the database itself.
 _LONGEST = 460
 # File systems of other machines, as Qt names them.

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import functools
+import json
 import logging
+import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from PySide6.QtCore import QLockFile, QObject, Signal
 from PySide6.QtGui import QUndoGroup
@@ -21,6 +24,7 @@ from app.project import backups, changes, homes, place, queries, relocate
 from app.project.database import Database
 from app.project.onlooker import Onlooker
 from app.project.readonly import ReadOnlyDatabase
+from app.project.renames import Moves, Renames
 from inference import paths
 from inference.errors import AppError, ImageError, StorageError, UsageError
 from inference.pictures import content_key, read_size
@@ -55,6 +59,7 @@ class Project(QObject):
         super().__init__(parent)
         self._folder, self._place, self._database, self._lock, self._reason = folder, where, database, lock, reason
         self._documents: dict[str, Document] = {}
+        self._renames = Renames()
         self._seen: dict[str, ImageSummary] = {}  # as another window's edits were last taken over
         self._background = ThreadPoolExecutor(1, thread_name_prefix="project")
         self._closed = False
@@ -240,7 +245,7 @@ class Project(QObject):
     def write(self, change: DocumentChange) -> None:
         """Makes one change of a picture durable. Raises StorageError; then nothing is written."""
         image_id = change.record.image_id
-        unknown = self._writable().write(lambda connection: changes.write_document(connection, change))
+        unknown = self._writable().write(lambda c: changes.write_document(c, self._renames.renewed(change)))
         if unknown:
             self.in_background(lambda: self._remember_content(image_id), _ignore)
 
@@ -257,6 +262,32 @@ class Project(QObject):
     def class_usage(self) -> dict[int | None, int]:
         with self._database.reading() as connection:
             return queries.class_usage(connection)
+
+    # For sorting ------------------------------------------------------------------------------------------------
+
+    def reading(self) -> AbstractContextManager[sqlite3.Connection]:
+        """A reader of the database that sees one state of it; from any thread."""
+        return self._database.reading()
+
+    def transact(self, change: Callable[[sqlite3.Connection], T]) -> T:
+        """Runs `change` in one durable transaction; from any thread. Raises StorageError; then nothing is written."""
+        return self._writable().write(change)
+
+    def move_files(self, change: Callable[[sqlite3.Connection], Moves]) -> None:
+        """As `transact`; annotations of what `change` says was moved go along in the same transaction, and documents
+        once this object's thread comes to it."""
+        moves = self.transact(lambda connection: self._renames.move_rows(connection, change))
+        self._came_home.emit(functools.partial(self._files_moved, moves))
+
+    def preference(self, name: str, default: Any = None) -> Any:
+        """A JSON value that is kept with the folder."""
+        with self._database.reading() as connection:
+            kept = queries.preference(connection, name)
+        return default if kept is None else json.loads(kept)
+
+    def set_preference(self, name: str, value: Any) -> None:
+        """Raises StorageError."""
+        self.transact(lambda connection: changes.keep_preference(connection, name, json.dumps(value)))
 
     # Within -----------------------------------------------------------------------------------------------------
 
@@ -314,11 +345,24 @@ class Project(QObject):
     def _move(self, pairs: Sequence[tuple[str, str]], done: Callable[[], object] | None) -> None:
         for old, new in pairs:
             if self._writable().write(functools.partial(changes.move_image, old=old, new=new)):
-                self._follow(old, new)
+                self._take_along(old, new)
+                self.images_changed.emit([old, new])
         if done is not None:
             done()
 
-    def _follow(self, old: str, new: str) -> None:
+    def _files_moved(self, moves: Moves) -> None:
+        pairs = dict(moves.files)
+        for old, new in moves.folders:
+            pairs |= {i: new + i[len(old) :] for i in self._documents if i.startswith(old + "/") and i not in pairs}
+        for old, new in pairs.items():
+            self._renames.arrived(old)
+            if not new.startswith(place.PARKED):
+                self._take_along(old, new)
+            elif (document := self._documents.get(old)) is not None:
+                self._look_again(document)  # it says that its file is gone, and refuses edits until an undo
+        self.images_changed.emit([i for pair in pairs.items() for i in pair if not i.startswith(place.PARKED)])
+
+    def _take_along(self, old: str, new: str) -> None:
         """Takes the documents of both names along; the one that shows the file wins."""
         gone, shown = self._documents.pop(old, None), self._documents.get(new)
         if shown is not None:
@@ -327,11 +371,11 @@ class Project(QObject):
                 found = queries.instances(connection, new, self._place.database)
             if record is not None:
                 shown.reloaded(record, found)
+            self._look_again(shown)
         elif gone is not None:
             self._documents[new] = gone
             gone.moved(new, self.path_of(new))
         self.image_moved.emit(old, new)
-        self.images_changed.emit([old, new])
 
     def _look_over(self) -> None:
         """Another window has written: reads again what this one shows."""

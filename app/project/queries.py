@@ -27,6 +27,7 @@ _SUMMARY = """
 SELECT images.path, images.state, count(instances.id), group_concat(DISTINCT ifnull(instances.class, '')), images.note
 FROM images LEFT JOIN instances ON instances.image = images.id
 """
+_PARKED = "images.path LIKE '.winnow/%'"  # pictures that sorting has taken out of the folder, see `place.PARKED`
 
 
 def record(connection: sqlite3.Connection, image_id: str) -> ImageRecord | None:
@@ -56,7 +57,7 @@ def class_usage(connection: sqlite3.Connection) -> dict[int | None, int]:
 def summaries(connection: sqlite3.Connection, image_ids: Iterable[str] | None = None) -> dict[str, ImageSummary]:
     """One line a picture that the project knows; all of them, or those asked for."""
     if image_ids is None:
-        rows: Iterable[tuple[Any, ...]] = connection.execute(f"{_SUMMARY} GROUP BY images.id")
+        rows: Iterable[tuple[Any, ...]] = connection.execute(f"{_SUMMARY} WHERE NOT {_PARKED} GROUP BY images.id")
     else:
         one = f"{_SUMMARY} WHERE images.path = ? GROUP BY images.id"
         rows = (row for i in image_ids for row in connection.execute(one, (key_of(i),)))
@@ -70,7 +71,7 @@ def annotated(connection: sqlite3.Connection, database: Path) -> Iterator[Annota
     width = len(RECORD_COLUMNS.split(", "))
     rows = connection.execute(
         f"SELECT {pictures}, {columns} FROM images LEFT JOIN instances ON instances.image = images.id "
-        "ORDER BY images.path, instances.position, instances.rowid"
+        f"WHERE NOT {_PARKED} ORDER BY images.path, instances.position, instances.rowid"
     )
     for head, group in groupby(rows, key=lambda row: row[:width]):
         picture = record_of(head)
@@ -83,7 +84,7 @@ def annotated_in_turns(
 ) -> Iterator[AnnotatedImage]:
     """As `annotated`, with a short reading for each picture and the file free between them."""
     with reading() as connection:
-        keys = [key for (key,) in connection.execute("SELECT path FROM images ORDER BY path")]
+        keys = [key for (key,) in connection.execute(f"SELECT path FROM images WHERE NOT {_PARKED} ORDER BY path")]
     for image_id in map(image_id_of, keys):
         with reading() as connection:
             picture, found = record(connection, image_id), instances(connection, image_id, database)
@@ -108,9 +109,20 @@ def state(connection: sqlite3.Connection, image_ids: Iterable[str], database: Pa
 
 
 def contents(connection: sqlite3.Connection) -> list[tuple[str, int, str]]:
-    """(image id, bytes, content key) of every picture whose content is known."""
-    rows = connection.execute("SELECT path, bytes, content FROM images WHERE content IS NOT NULL ORDER BY path")
+    """(image id, bytes, content key) of every picture whose content is known, but for those that can be undeleted."""
+    rows = connection.execute(
+        "SELECT path, bytes, content FROM images "
+        "WHERE content IS NOT NULL AND path NOT LIKE '.winnow/removed/%' ORDER BY path"
+    )
     return [(image_id_of(path), size, content) for path, size, content in rows]
+
+
+def preference(connection: sqlite3.Connection, name: str) -> str | None:
+    """A value that was kept with the project; None also in a file from before there were any."""
+    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'preferences'").fetchone():
+        return None
+    row = connection.execute("SELECT value FROM preferences WHERE name = ?", (name,)).fetchone()
+    return None if row is None else str(row[0])
 
 
 def known_ids(connection: sqlite3.Connection) -> frozenset[str]:

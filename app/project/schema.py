@@ -8,7 +8,7 @@ from pathlib import Path
 
 from inference.errors import StorageError
 
-VERSION = 1
+VERSION = 2
 APPLICATION_ID = 0x57696E6E  # "Winn": tells our files from other SQLite databases
 
 _TABLES = """
@@ -50,8 +50,39 @@ CREATE INDEX instances_of_image ON instances(image, position);
 CREATE INDEX instances_of_class ON instances(class);
 """
 
+_SORTING = """
+CREATE TABLE operations (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, -- in the order they were asked for
+    kind TEXT NOT NULL,                   -- move, copy, link, trash, create, rename, merge
+    label TEXT NOT NULL,                  -- the class it is about, for the history
+    state TEXT NOT NULL DEFAULT 'done'    -- done, undone
+);
+CREATE TABLE moves (
+    id INTEGER PRIMARY KEY,
+    operation INTEGER NOT NULL REFERENCES operations(id) ON DELETE CASCADE,
+    mode TEXT NOT NULL,                   -- move, copy, link; of folders: rename, make, drop
+    source TEXT NOT NULL,                 -- relative to the folder, else absolute; a BLOB where a name is not UTF-8
+    target TEXT NOT NULL,
+    leader INTEGER,                       -- the picture that this file goes along with
+    state TEXT NOT NULL,                  -- open, done, undoing, undone, redoing
+    written TEXT                          -- device and inode of a copy that is complete but not yet accounted for
+);
+CREATE INDEX moves_of_operation ON moves(operation);
+CREATE INDEX moves_under_way ON moves(state) WHERE state IN ('open', 'undoing', 'redoing');
+CREATE TABLE preferences (
+    name TEXT PRIMARY KEY,
+    value TEXT NOT NULL                   -- JSON
+);
+"""
+
+
+def _add_sorting(connection: sqlite3.Connection) -> None:
+    for statement in _statements(_SORTING):
+        connection.execute(statement)
+
+
 # What turns a file of version N into one of N + 1, by N. Never change one that was released.
-MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {}
+MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _add_sorting}
 
 
 def prepare(connection: sqlite3.Connection, path: Path) -> None:
@@ -66,9 +97,8 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
             for statement in _statements(_TABLES):
                 connection.execute(statement)
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        else:
-            for step in range(found, VERSION):
-                MIGRATIONS[step](connection)
+        for step in range(max(found, 1), VERSION):
+            MIGRATIONS[step](connection)
         connection.execute(f"PRAGMA user_version = {VERSION}")
         connection.execute("COMMIT")
     except BaseException:
