@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QByteArray, QCoreApplication, QSize, Qt, QUrl, Signal
-from PySide6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QFileDialog, QMainWindow, QMenu, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtCore import QByteArray, QSize, Qt, Signal
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
 from app.document import Document
 from app.instance import ImageState
 from app.samples import copy_samples
 from app.session.desk import Opened
-from app.shortcuts import EDIT, FILE, HELP, INSTANCES, PICTURES, TOOLS, VIEW
 from inference.errors import AppError
-from inference.pictures import EXTENSIONS
 from inference.protocol import Ticket
-from widgets.about import AboutDialog, ReportDialog
+from widgets import window_menus
 from widgets.actions import Actions
 from widgets.annotate import Annotate
 from widgets.message_bar import MessageBar
@@ -31,15 +29,8 @@ from widgets.shortcuts_page import ShortcutsPage
 from widgets.status import StatusBar
 from widgets.top_bar import WORKSPACES, TopBar
 from widgets.welcome import Welcome, local_paths
-
-_NEEDS_PICTURE = (
-    "previous", "next", "first", "last", "next_todo", "done_next", "flag", "show_in_folder", "tool_points", "tool_box",
-    "tool_lasso", "tool_polygon", "tool_brush", "tool_eraser", "tool_select", "smaller", "larger", "accept",
-    "next_candidate", "drop", "refine", "delete", "cut", "copy", "paste", "duplicate", "select_all", "union",
-    "subtract", "intersect", "fill_holes", "split_parts", "clear_class", "hide_masks", "fit", "actual_size",
-    "zoom_in", "zoom_out", "zoom_to_selection", *(f"class_{n}" for n in range(1, 10)),
-)  # fmt: skip
-_NEEDS_FOLDER = ("close_folder", "export", "undo_classes", "redo_classes", "find")
+from widgets.window_dialogs import Dialogs
+from widgets.window_menus import CLASS_KEYS, NEEDS_FOLDER, NEEDS_PICTURE
 
 
 class MainWindow(QMainWindow):
@@ -54,7 +45,6 @@ class MainWindow(QMainWindow):
     def __init__(self, services: Services) -> None:
         super().__init__()
         self._services = services
-        self._report_ticket: Ticket | None = None
         self.setWindowTitle("Winnow")
         self.setAcceptDrops(True)
         self.setMinimumSize(900, 600)
@@ -68,13 +58,20 @@ class MainWindow(QMainWindow):
         self.addToolBar(Qt.ToolBarArea.TopToolBarArea, self.top)
         self.messages, self.notices = MessageBar(), MessageBar()
         self.jobs = JobsPanel(jobs)
+        self.dialogs = Dialogs(self, services)
         self.status = StatusBar()
         self.setStatusBar(self.status)
         self.stack = QStackedWidget()
         for page in (self.welcome, self.annotate, self.models):
             self.stack.addWidget(page)
         self._lay_out()
-        self._make_menus()
+        window_menus.fill(
+            self.menuBar(),
+            self.actions_,
+            self.annotate.panel_actions(),
+            services.recent,
+            lambda f: self.open_paths([f]),
+        )
         self._connect()
         self._restore()
         self._show_folder(None)
@@ -111,16 +108,10 @@ class MainWindow(QMainWindow):
             self.open_paths([folder / name] if name else [folder])
 
     def choose_folder(self) -> None:
-        folder = QFileDialog.getExistingDirectory(self, self.tr("Open folder"), self._last_place())
-        if folder:
-            self.open_paths([folder])
+        self.dialogs.choose_folder(self.open_paths)
 
     def choose_pictures(self) -> None:
-        kinds = " ".join(f"*{suffix}" for suffix in sorted(EXTENSIONS))
-        files, _ = QFileDialog.getOpenFileNames(
-            self, self.tr("Open picture"), self._last_place(), self.tr("Pictures (%1)").replace("%1", kinds)
-        )
-        self.open_paths(files)
+        self.dialogs.choose_pictures(self.open_paths)
 
     # Events ---------------------------------------------------------------------------------------------------------
 
@@ -158,52 +149,11 @@ class MainWindow(QMainWindow):
         layout.addWidget(self.jobs)
         self.setCentralWidget(middle)
 
-    def _make_menus(self) -> None:
-        bar = self.menuBar()
-        plans: dict[str, tuple[str, ...]] = {
-            FILE: ("open_folder", "open_picture", "open_samples", "-recent", "-", "export", "show_in_folder", "-",
-                   "settings", "close_folder", "quit"),
-            EDIT: ("undo", "redo", "undo_classes", "redo_classes", "-", "cut", "copy", "paste", "duplicate",
-                   "select_all", "-", "delete"),
-            PICTURES: ("previous", "next", "first", "last", "next_todo", "-", "done_next", "flag", "-", "find"),
-            TOOLS: ("tool_points", "tool_box", "tool_lasso", "tool_polygon", "tool_brush", "tool_eraser",
-                    "tool_select", "-", "smaller", "larger"),
-            INSTANCES: ("accept", "next_candidate", "drop", "refine", "-", "union", "subtract", "intersect",
-                        "fill_holes", "split_parts", "-", "clear_class"),
-            VIEW: ("workspace_annotate", "workspace_models", "-", "fit", "actual_size", "zoom_in", "zoom_out",
-                   "zoom_to_selection", "-", "hide_masks", "crosshair", "color_by_instance", "-", "-panels",
-                   "reset_layout", "full_screen"),
-            HELP: ("shortcuts", "doctor", "about"),
-        }  # fmt: skip
-        for group, entries in plans.items():
-            menu = bar.addMenu(QCoreApplication.translate("actions", group))
-            for entry in entries:
-                if entry == "-":
-                    menu.addSeparator()
-                elif entry == "-recent":
-                    self._recent_menu(menu.addMenu(self.tr("Open lately")))
-                elif entry == "-panels":
-                    menu.addMenu(self.tr("Panels")).addActions(self.annotate.panel_actions())
-                else:
-                    menu.addAction(self.actions_[entry])
-
-    def _recent_menu(self, menu: QMenu) -> None:
-        recent = self._services.recent
-
-        def fill() -> None:
-            menu.clear()
-            for folder in recent.all():
-                menu.addAction(str(folder)).triggered.connect(lambda _=False, folder=folder: self.open_paths([folder]))
-            menu.addSeparator()
-            menu.addAction(self.tr("Clear the list")).triggered.connect(recent.clear)
-
-        menu.aboutToShow.connect(fill)
-
     def _connect(self) -> None:
         services, annotate, desk = self._services, self.annotate, self._services.desk
-        for source in (annotate, desk, services.shelf, services.answers, self):
+        for source in (annotate, desk, services.shelf, services.answers, self.dialogs, self):
             source.failed.connect(self.messages.show_error)
-        for talker in (annotate, desk):
+        for talker in (annotate, desk, self.dialogs):
             talker.message.connect(self.status.say)
         desk.opened.connect(self._show_folder)
         desk.closing.connect(lambda: annotate.set_document(None, None))
@@ -231,12 +181,12 @@ class MainWindow(QMainWindow):
         self._connect_actions()
 
     def _connect_actions(self) -> None:
-        desk = self._services.desk
+        desk, dialogs = self._services.desk, self.dialogs
         self.actions_.connect_all(
             {
                 "open_folder": self.choose_folder, "open_picture": self.choose_pictures,
                 "open_samples": lambda: self.open_sample(""), "close_folder": self._close_folder,
-                "show_in_folder": self._show_in_folder, "export": self._export, "settings": self.show_settings,
+                "show_in_folder": dialogs.show_in_folder, "export": dialogs.export, "settings": dialogs.show_settings,
                 "quit": self.close, "previous": lambda: desk.step(-1), "next": lambda: desk.step(1),
                 "first": lambda: desk.show_end(last=False), "last": lambda: desk.show_end(last=True),
                 "next_todo": desk.show_next_todo, "done_next": desk.done_and_next,
@@ -244,8 +194,8 @@ class MainWindow(QMainWindow):
                 "undo_classes": desk.undo_classes, "redo_classes": desk.redo_classes,
                 "workspace_annotate": lambda: self.show_workspace("annotate"),
                 "workspace_models": lambda: self.show_workspace("models"),
-                "reset_layout": self.annotate.reset_layout, "shortcuts": self.show_shortcuts,
-                "doctor": self._ask_for_report, "about": lambda: AboutDialog(self).open(),
+                "reset_layout": self.annotate.reset_layout, "shortcuts": dialogs.show_shortcuts,
+                "doctor": dialogs.ask_for_report, "about": dialogs.show_about,
             }
         )  # fmt: skip
         self.actions_["full_screen"].toggled.connect(
@@ -341,19 +291,16 @@ class MainWindow(QMainWindow):
         self._services.desk.set_model(model)
         self._show_model()
 
-    def _on_result(self, ticket: Ticket, result: object) -> None:
-        """Says how the shown picture was prepared, and shows the report that was asked for."""
+    def _on_result(self, _ticket: Ticket, result: object) -> None:
+        """Says how the shown picture was prepared."""
         image = getattr(result, "image", None)
         if image is not None and hasattr(result, "from_cache") and image.image_id == self._services.desk.current:
             self.status.show_cache(result.from_cache, getattr(result, "seconds", 0.0))
-        if self._report_ticket is not None and ticket == self._report_ticket:
-            self._report_ticket = None
-            self._show_report(result)
 
     def _enable(self) -> None:
         desk, here = self._services.desk, self.stack.currentWidget() is self.annotate
-        self.actions_.enable(_NEEDS_PICTURE, here and desk.current is not None)
-        self.actions_.enable(_NEEDS_FOLDER, desk.project is not None)
+        self.actions_.enable((*NEEDS_PICTURE, *CLASS_KEYS), here and desk.current is not None)
+        self.actions_.enable(NEEDS_FOLDER, desk.project is not None)
         canvas = self.annotate.canvas
         self.actions_["undo"].setEnabled(here and canvas.can_undo())
         self.actions_["redo"].setEnabled(here and canvas.can_redo())
@@ -368,41 +315,13 @@ class MainWindow(QMainWindow):
         self._services.desk.restore(folder, backup)
         self.show_workspace("annotate")
 
-    # Dialogs --------------------------------------------------------------------------------------------------------
-
     def show_settings(self) -> SettingsDialog:
         """Opens the settings beside the window; they hold at once."""
-        dialog = SettingsDialog(self._services.settings, self._services.shortcuts, self)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.failed.connect(self.messages.show_error)
-        dialog.open()
-        return dialog
+        return self.dialogs.show_settings()
 
     def show_shortcuts(self) -> ShortcutsPage:
         """F1."""
-        page = ShortcutsPage(self._services.shortcuts, self)
-        page.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        page.edit_wanted.connect(lambda: self.show_settings().show_shortcuts())
-        page.open()
-        return page
-
-    def _export(self) -> None:
-        project = self._services.desk.project
-        if project is not None:
-            from widgets.export_dialog import ExportDialog  # the formats are a tenth of the time until the window shows
-
-            dialog = ExportDialog(project, parent=self)
-            dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-            dialog.open()
-
-    def _ask_for_report(self) -> None:
-        self.status.say(self.tr("Looking at the system…"))
-        self._report_ticket = self._services.ask_for_diagnosis()
-
-    def _show_report(self, diagnosis: object) -> None:
-        dialog = ReportDialog(self._services.report(diagnosis), self)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.open()
+        return self.dialogs.show_shortcuts()
 
     def _find(self) -> None:
         self.show_workspace("annotate")
@@ -411,12 +330,3 @@ class MainWindow(QMainWindow):
     def _close_folder(self) -> None:
         self._services.desk.close()
         self.show_workspace("annotate")
-
-    def _show_in_folder(self) -> None:
-        document = self._services.desk.document
-        if document is not None:
-            QDesktopServices.openUrl(QUrl.fromLocalFile(str(document.path.parent)))
-
-    def _last_place(self) -> str:
-        recent = self._services.recent.all()
-        return str(recent[0]) if recent else ""

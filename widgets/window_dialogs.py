@@ -1,0 +1,91 @@
+"""What the window opens beside itself: settings, shortcuts, export, the system report, about, and file choosers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Qt, QUrl, Signal
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import QDialog, QFileDialog, QWidget
+
+from inference.pictures import EXTENSIONS
+from inference.protocol import Ticket
+from widgets.about import AboutDialog, ReportDialog
+from widgets.services import Services
+from widgets.settings_dialog import SettingsDialog
+from widgets.shortcuts_page import ShortcutsPage
+
+
+class Dialogs(QObject):
+    """Opens them on a window; they belong to it and go when they are closed."""
+
+    failed = Signal(object)
+    message = Signal(str)
+
+    def __init__(self, window: QWidget, services: Services) -> None:
+        super().__init__(window)
+        self._window, self._services = window, services
+        self._report_ticket: Ticket | None = None
+        services.runner.succeeded.connect(self._on_result)
+
+    def show_settings(self) -> SettingsDialog:
+        """Opens the settings beside the window; they hold at once."""
+        dialog = SettingsDialog(self._services.settings, self._services.shortcuts, self._window)
+        dialog.failed.connect(self.failed)
+        _open(dialog)
+        return dialog
+
+    def show_shortcuts(self) -> ShortcutsPage:
+        """F1."""
+        page = ShortcutsPage(self._services.shortcuts, self._window)
+        page.edit_wanted.connect(lambda: self.show_settings().show_shortcuts())
+        _open(page)
+        return page
+
+    def show_about(self) -> None:
+        AboutDialog(self._window).open()
+
+    def export(self) -> None:
+        project = self._services.desk.project
+        if project is not None:
+            from widgets.export_dialog import ExportDialog  # the formats are a tenth of the time until the window shows
+
+            _open(ExportDialog(project, parent=self._window))
+
+    def ask_for_report(self) -> None:
+        """Looks at the system in the background and shows what it found."""
+        self.message.emit(self.tr("Looking at the system…"))
+        self._report_ticket = self._services.ask_for_diagnosis()
+
+    def show_in_folder(self) -> None:
+        """Opens the shown picture's folder in the system's file manager."""
+        document = self._services.desk.document
+        if document is not None:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(document.path.parent)))
+
+    def choose_folder(self, then: Callable[[list[str | Path]], object]) -> None:
+        folder = QFileDialog.getExistingDirectory(self._window, self.tr("Open folder"), self._last_place())
+        if folder:
+            then([folder])
+
+    def choose_pictures(self, then: Callable[[list[str | Path]], object]) -> None:
+        kinds = " ".join(f"*{suffix}" for suffix in sorted(EXTENSIONS))
+        files, _ = QFileDialog.getOpenFileNames(
+            self._window, self.tr("Open picture"), self._last_place(), self.tr("Pictures (%1)").replace("%1", kinds)
+        )
+        then(list(files))
+
+    def _last_place(self) -> str:
+        recent = self._services.recent.all()
+        return str(recent[0]) if recent else ""
+
+    def _on_result(self, ticket: Ticket, result: object) -> None:
+        if self._report_ticket is not None and ticket == self._report_ticket:
+            self._report_ticket = None
+            _open(ReportDialog(self._services.report(result), self._window))
+
+
+def _open(dialog: QDialog) -> None:
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    dialog.open()
