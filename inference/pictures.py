@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import io
 import logging
 import os
 import stat
@@ -73,13 +74,15 @@ def default_max_pixels() -> int:
 set_max_pixels(default_max_pixels())
 
 
-def read_rgb(path: str | Path, max_side: int | None = None) -> RGBArray:
+def read_rgb(path: str | Path, max_side: int | None = None, draft: int | None = None) -> RGBArray:
     """Reads a picture.
 
     Args:
         path: the file. Of several frames or pages the first is read.
         max_side: when given, the picture is made smaller so that no side is longer; JPEGs are then decoded at a
             fraction of their size, which is many times faster. Never enlarges.
+        draft: when given, a JPEG may come at a half, a quarter or an eighth of its size, as long as no side gets
+            shorter than this; other formats come as they are.
 
     Returns:
         (H, W, 3) uint8, upright (EXIF orientation applied), transparent parts over white. 16- and 32-bit grey is
@@ -95,7 +98,7 @@ def read_rgb(path: str | Path, max_side: int | None = None) -> RGBArray:
             pixels = _read_deep_tiff(path)
             return pixels if max_side is None else _shrunk_array(pixels, max_side)
         with picture:
-            return np.array(_decoded(picture, path, max_side))
+            return np.array(_decoded(picture, path, max_side, draft))
     except AppError:
         raise
     except MemoryError:
@@ -104,6 +107,24 @@ def read_rgb(path: str | Path, max_side: int | None = None) -> RGBArray:
         ) from None
     except _DECODER_ERRORS as error:
         raise _broken(path, error) from error
+
+
+def read_rgb_bytes(data: bytes, name: str, max_side: int | None = None) -> RGBArray:
+    """A picture that is in memory, as from a zip; `name` is what errors call it. Otherwise as `read_rgb`."""
+    _register_heif()
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
+            return np.array(_decoded(picture, name, max_side))
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise _too_large(name) from error
+    except UnidentifiedImageError as error:
+        raise ImageError("This is not a picture in a format that Winnow reads.", name, _LISTED) from error
+    except MemoryError:
+        raise OutOfMemory(
+            "The picture does not fit into memory.", name, "Close other programs or make the picture smaller."
+        ) from None
+    except _DECODER_ERRORS as error:
+        raise _broken(name, error) from error
 
 
 def read_strips(path: str | Path, rows: int = 256) -> Iterator[RGBArray]:
@@ -203,9 +224,10 @@ def _stored_size(picture: Image.Image) -> tuple[int, int]:
     return picture.size
 
 
-def _decoded(picture: Image.Image, path: str | Path, max_side: int | None) -> Image.Image:
-    if max_side is not None:
-        picture.draft("RGB", (max_side, max_side))
+def _decoded(picture: Image.Image, path: str | Path, max_side: int | None, draft: int | None = None) -> Image.Image:
+    if max_side is not None or draft is not None:
+        side = max(max_side or 0, draft or 0)
+        picture.draft("RGB", (side, side))
     picture.load()
     orientation = _orientation(picture, path)
     if max_side is not None and picture.mode in ("L", "RGB", "CMYK", "YCbCr"):

@@ -1,26 +1,28 @@
-"""`main.py train sam2 …`: trains or fine-tunes a segmentation model."""
+"""`main.py train sam2 …`: trains or fine-tunes a segmentation model. The classifier's is in `train_classifier.py`."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from app.cli.evaluate import job_context, weights_of
 from app.cli.output import JsonOption, output
-from inference.errors import ImageError, UsageError
+from app.cli.train_classifier import classifier, setting
+from inference.errors import ImageError
 
 
 def register(app: typer.Typer) -> None:
     """Adds `train` with its kinds."""
-    group = typer.Typer(help="Train a model on annotated pictures.", no_args_is_help=True)
+    group = typer.Typer(help="Train a model on annotated or sorted pictures.", no_args_is_help=True)
     group.command("sam2")(sam2)
+    group.command("classifier")(classifier)
 
     @group.callback()
     def kinds() -> None:
-        """Train a model on annotated pictures."""
+        """Train a model on annotated or sorted pictures."""
 
     app.add_typer(group, name="train")
 
@@ -51,7 +53,7 @@ def sam2(
     from inference.jobs.train_sam2 import TrainSam2Request, run
 
     voice = output(ctx, json)
-    chosen = dict(_setting(text) for text in settings or [])
+    chosen = dict(setting(text) for text in settings or [])
     chosen |= {k: v for k, v in (("minutes", minutes), ("image_size", image_size)) if v is not None}
     request = TrainSam2Request(
         data=tuple(str(d) for d in data),
@@ -68,16 +70,3 @@ def sam2(
     voice.say(f"{result.steps} steps in {result.seconds / 60:.1f} minutes. {figures}\nBest: {result.checkpoint}")
     failures = [ImageError(reason, path) for path, reason in result.broken.items()]
     voice.finish(asdict(result), failures)
-
-
-def _setting(text: str) -> tuple[str, Any]:
-    """`KEY=VALUE`; values are JSON (numbers, lists, true/false)."""
-    import json
-
-    key, equals, value = text.partition("=")
-    if not equals:
-        raise UsageError(f"{text!r} is not KEY=VALUE.", remedy="For example --set pictures=4.")
-    try:
-        return key, json.loads(value)
-    except ValueError as error:
-        raise UsageError(f"The value of {key} is not a number, a list, true or false: {value!r}.") from error

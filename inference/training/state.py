@@ -32,11 +32,12 @@ class Ema:
 
 @dataclass(slots=True)
 class RunState:
-    """Where a run is: optimizer steps done, seconds trained, and the best validation so far."""
+    """Where a run is: optimizer steps done, seconds trained, the best validation so far, processor seconds used."""
 
     step: int = 0
     seconds: float = 0.0
     best: float = -1.0
+    cpu_seconds: float = 0.0
 
 
 def save_state(path: Path, model: nn.Module, ema: Ema, optimizer: torch.optim.Optimizer, state: RunState) -> None:
@@ -50,6 +51,7 @@ def save_state(path: Path, model: nn.Module, ema: Ema, optimizer: torch.optim.Op
         "step": state.step,
         "seconds": state.seconds,
         "best": state.best,
+        "cpu_seconds": state.cpu_seconds,
     }
     try:
         torch.save(content, beside)
@@ -69,7 +71,8 @@ def load_state(path: Path, model: nn.Module, ema: Ema, optimizer: torch.optim.Op
         ema.model.load_state_dict(content["ema"])
         optimizer.load_state_dict(content["optimizer"])
         torch.set_rng_state(content["rng"])
-        return RunState(int(content["step"]), float(content["seconds"]), float(content["best"]))
+        times = float(content["seconds"]), float(content["best"]), float(content.get("cpu_seconds", 0.0))
+        return RunState(int(content["step"]), *times)
     except (pickle.UnpicklingError, RuntimeError, KeyError, ValueError, EOFError, OSError) as error:
         raise ModelError(
             f"The training state cannot be continued: {str(error)[:200]}",
