@@ -26,6 +26,10 @@ class Onlooker(QObject):
         self._timer.timeout.connect(self._compare)
         self._timer.start()
 
+    def stop(self) -> None:
+        """Looks no more. Twice is harmless."""
+        self._timer.stop()
+
     def _compare(self) -> None:
         state = self._look()
         if state != self._state:

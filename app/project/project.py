@@ -62,6 +62,7 @@ class Project(QObject):
         self._renames = Renames()
         self._seen: dict[str, ImageSummary] = {}  # as another window's edits were last taken over
         self._background = ThreadPoolExecutor(1, thread_name_prefix="project")
+        self._onlooker: Onlooker | None = None
         self._closed = False
         self._came_home.connect(self._at_home)
         self.undo_group = QUndoGroup(self)
@@ -90,7 +91,8 @@ class Project(QObject):
         lock, reason = place.lock(where.store)
         if lock is None:
             project = cls(folder, where, ReadOnlyDatabase(where.database), None, reason, parent)
-            Onlooker(where.database, project).written.connect(project._look_over)
+            project._onlooker = Onlooker(where.database, project)
+            project._onlooker.written.connect(project._look_over)
             return project
         database = None
         try:
@@ -229,6 +231,8 @@ class Project(QObject):
         if self._closed:
             return
         self._closed = True
+        if self._onlooker is not None:
+            self._onlooker.stop()
         self._background.shutdown(wait=True, cancel_futures=True)
         if isinstance(self._database, Database):
             try:

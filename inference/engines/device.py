@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import gc
 import os
 import sys
 import warnings
@@ -11,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from inference import garbage
 from inference.errors import UsageError
 
 FORCED = ("cuda", "mps", "cpu")
@@ -122,7 +122,7 @@ def release_memory(device: Device) -> None:
     """Gives the card's cached blocks back to the system; nothing on the CPU."""
     import torch
 
-    gc.collect()
+    garbage.collect()
     if device.kind == "cuda":
         torch.cuda.empty_cache()
     elif device.kind == "mps":

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import traceback
 from typing import Any
 
+from inference import garbage
 from inference.errors import AppError, BugError, OutOfMemory
 
 log = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ def as_app_error(failure: BaseException, request: Any, models: Any = None) -> Ap
         _free_frames(failure)
         if models is not None:
             models.release()
-        gc.collect()
+        garbage.collect()
         remedy = "Close other programs, or choose a smaller model or a smaller picture."
         return OutOfMemory("There is not enough memory for this.", remedy=remedy, details=details)
     log.error("%s failed unexpectedly\n%s", name, details)
