@@ -1,4 +1,4 @@
-"""The models that can be used: the built-in starter, the official ones to download, the person's own. No torch."""
+"""The models that can be used: the built-in ones, the official ones to download, the person's own. No torch."""
 
 from __future__ import annotations
 
@@ -9,11 +9,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from inference import paths
+from inference import open_clip_names, paths
 from inference.errors import ModelError, UnknownModelError
 from inference.weights import checks, manifest
 
 STARTER = "starter"
+CLASSIFIER = "winnow-clip"
+CLIP_CONFIG = "open_clip_config.json"
+"""What makes a folder one of open_clip's models."""
+_CLIP_TENSORS = {"logit_scale"}  # every model of pictures and words has its temperature
 _REINSTALL = "It ships with Winnow: install or check out Winnow again."
 
 
@@ -24,7 +28,7 @@ class ModelSpec:
     Attributes:
         id: the short name used on the command line and in settings; a path for a file used in place.
         title: the name people see.
-        family: which engine runs it ("sam2").
+        family: which engine runs it ("sam2" for masks, "clip" for pictures and words, "classifier" for fixed classes).
         size_bytes: about how large the file is; 0 while unknown.
         licence: its SPDX id, or what its owner states; empty when unknown.
         source_url: where it and its terms come from.
@@ -36,6 +40,10 @@ class ModelSpec:
         path: the file of an imported model or of one used in place, else None.
         architecture: what the weights were recognised as, for imported models.
         sha256_source: the public page that shows a pinned hash.
+        extra: further files that belong to it (a tokenizer), in the same repository.
+        open_clip: open_clip's name and tag, "ViT-B-32/openai", for the family "clip".
+        zero_shot: published accuracy on ImageNet by the names of its classes alone, 0..1; None where none is known.
+        zero_shot_source: the page that says so.
     """
 
     id: str
@@ -52,6 +60,10 @@ class ModelSpec:
     path: str | None = None
     architecture: str = ""
     sha256_source: str = ""
+    extra: tuple[str, ...] = ()
+    open_clip: str = ""
+    zero_shot: float | None = None
+    zero_shot_source: str = ""
 
     @property
     def downloadable(self) -> bool:
@@ -68,7 +80,7 @@ def catalogue(models_dir: str | Path | None = None) -> list[ModelSpec]:
 
 
 def find(model: str | Path, models_dir: str | Path | None = None) -> ModelSpec:
-    """The spec of an id, or of a weights file used in place.
+    """The spec of an id, of an open_clip or OpenAI name, or of a weights file or open_clip folder used in place.
 
     Raises UnknownModelError, with near names, when it is neither.
     """
@@ -77,12 +89,29 @@ def find(model: str | Path, models_dir: str | Path | None = None) -> ModelSpec:
     for spec in specs:
         if spec.id == wanted:
             return spec
+    pretrained = open_clip_names.find(wanted)
+    if pretrained is not None:
+        listed = (spec for spec in specs if spec.open_clip == pretrained.spelled and spec.downloadable)
+        return next(listed, None) or _of_open_clip(pretrained)
     file = paths.typed(wanted)
     if file.suffix.lower() in checks.SUFFIXES or paths.is_there(file):
         return _in_place(file)
     near = difflib.get_close_matches(wanted.lower(), [spec.id for spec in specs], 3, 0.5)
     advice = f"Did you mean {' or '.join(near)}?" if near else f"Known are {', '.join(spec.id for spec in specs)}."
+    trainings = open_clip_names.tags(wanted)
+    if trainings:
+        advice = f"Name the training too: {', '.join(f'{wanted}/{tag}' for tag in trainings)}."
     raise UnknownModelError(f"No model is called “{wanted}”.", None, f"{advice} A path to a weights file works too.")
+
+
+def default_classifier(models_dir: str | Path | None = None) -> ModelSpec:
+    """The classifier to use when nobody chose one: the best that is installed, by published accuracy; else ours."""
+    here = [
+        spec
+        for spec in catalogue(models_dir)
+        if spec.family == "clip" and spec.zero_shot is not None and _is_whole(spec, models_dir)
+    ]
+    return max(here, key=lambda spec: spec.zero_shot or 0.0, default=find(CLASSIFIER, models_dir))
 
 
 def installed(spec: ModelSpec, models_dir: str | Path | None = None) -> Path | None:
@@ -111,12 +140,22 @@ def weights_path(model: str | Path, models_dir: str | Path | None = None) -> Pat
         checks.check_container(file, _REINSTALL if spec.builtin else "Check the path, or fetch the file again.")
     else:
         checks.check_hash(file, record.sha256, record.size, _again(spec))
+        for name, entry in record.extra.items():
+            checks.check_hash(file.with_name(name), entry["sha256"], entry["size"], _again(spec))
     return file
 
 
 def record_of(spec: ModelSpec, models_dir: str | Path | None = None) -> manifest.Manifest | None:
     """The manifest of an installed download or import; None for others. ModelError when it is damaged."""
     return None if spec.builtin else manifest.read(paths.models_dir(models_dir) / _folder_name(spec))
+
+
+def _is_whole(spec: ModelSpec, models_dir: str | Path | None) -> bool:
+    """Whether it is installed; a damaged manifest is no reason to fail here."""
+    try:
+        return installed(spec, models_dir) is not None
+    except ModelError:
+        return False
 
 
 def _again(spec: ModelSpec) -> str:
@@ -142,7 +181,22 @@ def _folder_name(spec: ModelSpec) -> str:
 @lru_cache(maxsize=1)
 def _shipped() -> tuple[ModelSpec, ...]:
     data: dict[str, Any] = json.loads(paths.resource("models.json").read_text(encoding="utf-8"))
-    return tuple(ModelSpec(**entry) for entry in data["models"])
+    return tuple(ModelSpec(**{**entry, "extra": tuple(entry.get("extra", ()))}) for entry in data["models"])
+
+
+def _of_open_clip(found: open_clip_names.Pretrained) -> ModelSpec:
+    """A model that open_clip knows and the list does not have."""
+    return ModelSpec(
+        id=f"{found.name}{open_clip_names.BETWEEN}{found.tag}",
+        title=found.spelled,
+        family="clip",
+        source_url=f"https://huggingface.co/{found.repo}",
+        repo=found.repo,
+        filename=found.file or open_clip_names.WEIGHTS[0],
+        description="A model of open_clip's own list.",
+        extra=open_clip_names.TOKENIZER_FILES if found.tokenizer else (),
+        open_clip=found.spelled,
+    )
 
 
 def _imported(folder: Path, record: manifest.Manifest) -> ModelSpec:
@@ -158,21 +212,38 @@ def _imported(folder: Path, record: manifest.Manifest) -> ModelSpec:
         description=f"Imported {record.installed[:10]} from {record.origin}." if record.origin else "Imported.",
         path=str(folder / record.filename),
         architecture=record.architecture,
+        extra=tuple(record.extra),
+        open_clip=record.architecture if record.family == "clip" else "",
     )
 
 
 def _in_place(file: Path) -> ModelSpec:
-    """A file that is loaded from where it lies. ModelError when it is not there."""
+    """A file or open_clip folder that is loaded from where it lies. ModelError when it is not there."""
+    whole, title, family = str(file.resolve()), file.name, "sam2"
+    if paths.is_there(file / CLIP_CONFIG):
+        file, family = _weights_in(file), "clip"
+    elif checks.tensor_names(file) & _CLIP_TENSORS:
+        family = "clip"
     try:
         status = file.stat()
     except OSError as error:
         raise checks.unreadable(file, error) from error
-    whole = str(file.resolve())
     return ModelSpec(
         id=whole,
-        title=file.name,
+        title=title,
+        family=family,
         size_bytes=status.st_size,
         filename=file.name,
-        description="A weights file used in place.",
-        path=whole,
+        description="Weights used in place.",
+        path=str(file.resolve()),
+    )
+
+
+def _weights_in(folder: Path) -> Path:
+    """The weights of a folder in open_clip's layout. ModelError when it has none."""
+    for name in (*open_clip_names.WEIGHTS, "model.safetensors", "pytorch_model.bin"):
+        if (folder / name).is_file():
+            return folder / name
+    raise ModelError(
+        "This folder has a configuration, but no weights.", folder, f"Put {open_clip_names.WEIGHTS[0]} in it."
     )

@@ -13,6 +13,7 @@ from inference.errors import ModelError
 
 SUFFIXES = frozenset({".safetensors", ".pt", ".pth", ".ckpt", ".bin"})
 _CHUNK = 1 << 20
+_LONGEST_HEADER = 100_000_000
 
 
 def sha256_of(path: Path, progress: Callable[[int], None] | None = None) -> str:
@@ -92,7 +93,7 @@ def safetensors_size(path: Path) -> int:
     broken = ModelError("This is not a safetensors file.", path, "Fetch or copy the file again.")
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
-        if not 2 <= length <= 100_000_000:
+        if not 2 <= length <= _LONGEST_HEADER:
             raise broken
         text = file.read(length)
     try:
@@ -101,6 +102,19 @@ def safetensors_size(path: Path) -> int:
     except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise broken from error
     return 8 + length + max(ends, default=0)
+
+
+def tensor_names(path: Path) -> set[str]:
+    """The names in a safetensors file's header; none for other files and for broken ones."""
+    if path.suffix.lower() != ".safetensors":
+        return set()
+    try:
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            names = json.loads(file.read(length)) if length <= _LONGEST_HEADER else {}
+    except (OSError, ValueError):
+        return set()
+    return set(names) if isinstance(names, dict) else set()
 
 
 def unreadable(path: Path, error: OSError, remedy: str | None = None) -> ModelError:

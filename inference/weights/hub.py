@@ -23,7 +23,8 @@ import filelock
 
 from inference.catalogue import ModelSpec
 from inference.errors import Cancelled, DownloadError
-from inference.weights import manifest
+from inference.open_clip_names import WEIGHTS
+from inference.weights import checks, manifest
 from inference.weights.quiet import silent
 
 Progress = Callable[[int, int, str], None]
@@ -37,13 +38,30 @@ _KEPT = "What has arrived is kept: the next try goes on from there."
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """A file as the hub records it: repository, name, commit (hex), size in bytes, SHA-256 of its LFS object."""
+    """A file as the hub records it.
+
+    Attributes:
+        repo, filename, commit: where it is; the commit in hex.
+        size: in bytes.
+        sha256: of its LFS object; "" for the small files that git keeps itself.
+        blob: for those, git's own SHA-1 of the file ("blob SIZE", a zero byte and the bytes).
+    """
 
     repo: str
     filename: str
     commit: str
     size: int
     sha256: str
+    blob: str = ""
+
+    @property
+    def recorded(self) -> str:
+        """The hash the file is held to."""
+        return self.sha256 or self.blob
+
+    def digest(self) -> Any:
+        """An empty digest of the recorded kind."""
+        return hashlib.sha256() if self.sha256 else hashlib.sha1(b"blob %d\0" % self.size, usedforsecurity=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,33 +100,36 @@ def download(
         raise DownloadError(f"{spec.title} is not a model to download.", None, "See `main.py models list`.")
     with _alone(models_dir, spec):
         progress(0, spec.size_bytes, "Asking the hub")
-        remote = look_up(spec, endpoint)
-        part = models_dir / manifest.INCOMING / f"{spec.id}.{remote.sha256[:16]}.part"
-        _check_space(models_dir, remote.size - _size(part))
-        digest = _fetch(remote, part, progress, cancelled, endpoint or _endpoint(), patience)
-        if digest != remote.sha256:
-            part.unlink(missing_ok=True)
-            raise DownloadError(
-                f"What arrived for {spec.filename} is not what the hub records (SHA-256 {digest[:12]}… instead of "
-                f"{remote.sha256[:12]}…); it was thrown away.",
-                None,
-                "Try again; if it happens again, a proxy or mirror on the way changes the file.",
-            )
-        progress(remote.size, remote.size, "Installing")
-        return _install(spec, remote, part, models_dir)
+        remotes = look_up_all(spec, endpoint)
+        parts = [models_dir / manifest.INCOMING / f"{spec.id}.{remote.recorded[:16]}.part" for remote in remotes]
+        total = sum(remote.size for remote in remotes)
+        _check_space(models_dir, total - sum(map(_size, parts)))
+        before = 0
+        for remote, part in zip(remotes, parts, strict=True):
+            _fetch_whole(remote, part, _from(before, total, progress), cancelled, endpoint or _endpoint(), patience)
+            before += remote.size
+        progress(total, total, "Installing")
+        return _install(spec, remotes, parts, models_dir)
 
 
 def look_up(spec: ModelSpec, endpoint: str | None = None) -> Remote:
-    """Asks the hub for the current commit and for the size and SHA-256 it records for the file.
+    """As `look_up_all`, for the weights alone."""
+    return look_up_all(spec, endpoint)[0]
 
-    Raises DownloadError when it cannot, when the file is not an LFS object (no hash), or when the catalogue pins
-    another hash.
+
+def look_up_all(spec: ModelSpec, endpoint: str | None = None) -> list[Remote]:
+    """Asks the hub for the current commit and for the size and hash it records for each file, the weights first.
+
+    Raises DownloadError when it cannot, when the weights are not an LFS object (no SHA-256), or when the catalogue
+    pins another hash.
     """
     from huggingface_hub import HfApi
 
     with _explained(spec):
         info = HfApi(endpoint=endpoint or _endpoint()).model_info(spec.repo, files_metadata=True, timeout=20)
-    entry = next((s for s in info.siblings or [] if s.rfilename == spec.filename), None)
+    siblings = {sibling.rfilename: sibling for sibling in info.siblings or []}
+    names = (spec.filename, *(WEIGHTS if spec.family == "clip" else ()))
+    entry = next((siblings[name] for name in names if name in siblings), None)
     if entry is None:
         raise DownloadError(
             f"The repository {spec.repo} has no file {spec.filename}.",
@@ -121,11 +142,7 @@ def look_up(spec: ModelSpec, endpoint: str | None = None) -> Remote:
             None,
             "Download it by hand and run `main.py models import FILE`.",
         )
-    if not re.fullmatch("[0-9a-fA-F]{64}", str(entry.lfs.sha256)):  # it becomes part of a file's name
-        raise DownloadError(
-            f"The hub's record of {spec.filename} is damaged.", None, "Check HF_ENDPOINT, or try later."
-        )
-    remote = Remote(spec.repo, spec.filename, info.sha, int(entry.lfs.size), str(entry.lfs.sha256).lower())
+    remote = _remote(spec, entry, info.sha)
     if spec.sha256 is not None and spec.sha256 != remote.sha256:
         raise DownloadError(
             f"The hub now offers another {spec.filename} (SHA-256 {remote.sha256[:12]}…) than the one Winnow knows "
@@ -133,7 +150,51 @@ def look_up(spec: ModelSpec, endpoint: str | None = None) -> Remote:
             None,
             "Update Winnow, or download the file by hand and run `main.py models import FILE` if you trust it.",
         )
-    return remote
+    missing = [name for name in spec.extra if name not in siblings]
+    if missing:
+        raise DownloadError(
+            f"The repository {spec.repo} has no file {missing[0]}.", None, "Update Winnow, or choose another model."
+        )
+    return [remote, *(_remote(spec, siblings[name], info.sha) for name in spec.extra)]
+
+
+def _remote(spec: ModelSpec, entry: Any, commit: str) -> Remote:
+    """A file with the hash the hub records for it. DownloadError when that is none."""
+    lfs, blob = entry.lfs, str(entry.blob_id or "").lower()
+    sha256 = "" if lfs is None else str(lfs.sha256).lower()
+    size = entry.size if lfs is None else lfs.size
+    kind = (sha256, "[0-9a-f]{64}") if lfs is not None else (blob, "[0-9a-f]{40}")
+    if size is None or not re.fullmatch(kind[1], kind[0]):  # it becomes part of a file's name
+        raise DownloadError(
+            f"The hub's record of {entry.rfilename} is damaged.", None, "Check HF_ENDPOINT, or try later."
+        )
+    return Remote(spec.repo, entry.rfilename, commit, int(size), sha256, "" if sha256 else blob)
+
+
+def _from(before: int, total: int, progress: Progress) -> Progress:
+    """The progress of one file as that of all."""
+    return lambda done, _size, message: progress(before + done, total, message)
+
+
+def _fetch_whole(
+    remote: Remote,
+    part: Path,
+    progress: Progress,
+    cancelled: Callable[[], bool],
+    endpoint: str | None,
+    patience: Patience,
+) -> None:
+    """Brings `part` to its full size and holds it to the recorded hash. Raises as `download`."""
+    digest = _fetch(remote, part, progress, cancelled, endpoint, patience)
+    if digest != remote.recorded:
+        part.unlink(missing_ok=True)
+        kind = "SHA-256" if remote.sha256 else "git SHA-1"
+        raise DownloadError(
+            f"What arrived for {remote.filename} is not what the hub records ({kind} {digest[:12]}… instead of "
+            f"{remote.recorded[:12]}…); it was thrown away.",
+            None,
+            "Try again; if it happens again, a proxy or mirror on the way changes the file.",
+        )
 
 
 def _fetch(
@@ -144,7 +205,7 @@ def _fetch(
     endpoint: str | None,
     patience: Patience,
 ) -> str:
-    """Brings `part` to its full size, going on after cuts, and returns its SHA-256."""
+    """Brings `part` to its full size, going on after cuts, and returns its hash."""
     tries_left = patience.attempts
     while True:
         before = _size(part)
@@ -193,7 +254,7 @@ def _transfer(
                 if response.status_code != 206 and done:  # the server starts over, so we do
                     file.seek(0)
                     file.truncate()
-                    digest, done = hashlib.sha256(), 0
+                    digest, done = remote.digest(), 0
                 for chunk in response.iter_bytes(_CHUNK):
                     if cancelled():
                         raise Cancelled
@@ -214,7 +275,7 @@ def _transfer(
 
 def _hash_so_far(file: Any, remote: Remote, progress: Progress, cancelled: Callable[[], bool]) -> Any:
     """The digest of what an earlier try left, with the file placed at its end; a part that is too long starts over."""
-    digest = hashlib.sha256()
+    digest = remote.digest()
     if os.fstat(file.fileno()).st_size > remote.size:
         file.truncate(0)
     file.seek(0)
@@ -226,20 +287,25 @@ def _hash_so_far(file: Any, remote: Remote, progress: Progress, cancelled: Calla
     return digest
 
 
-def _install(spec: ModelSpec, remote: Remote, part: Path, models_dir: Path) -> Path:
+def _install(spec: ModelSpec, remotes: list[Remote], parts: list[Path], models_dir: Path) -> Path:
+    extra = {
+        remote.filename: {"sha256": remote.sha256 or checks.sha256_of(part), "size": remote.size}
+        for remote, part in zip(remotes[1:], parts[1:], strict=True)
+    }
     with manifest.installing(models_dir, spec.id) as folder:
         try:
-            part.rename(folder / spec.filename)
-            manifest.write(folder, _manifest_of(spec, remote))
+            for remote, part in zip(remotes, parts, strict=True):
+                part.rename(folder / remote.filename)
+            manifest.write(folder, _manifest_of(spec, remotes[0], extra))
         except OSError as error:
             raise manifest.unwritable(models_dir, error) from error
-    return models_dir / spec.id / spec.filename
+    return models_dir / spec.id / remotes[0].filename
 
 
-def _manifest_of(spec: ModelSpec, remote: Remote) -> manifest.Manifest:
+def _manifest_of(spec: ModelSpec, remote: Remote, extra: dict[str, Any]) -> manifest.Manifest:
     return manifest.Manifest(
         id=spec.id,
-        filename=spec.filename,
+        filename=remote.filename,
         size=remote.size,
         sha256=remote.sha256,
         source="hub",
@@ -248,7 +314,9 @@ def _manifest_of(spec: ModelSpec, remote: Remote) -> manifest.Manifest:
         licence=spec.licence,
         repo=remote.repo,
         commit=remote.commit,
+        architecture=spec.open_clip,
         installed=manifest.now(),
+        extra=extra,
     )
 
 

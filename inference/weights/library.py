@@ -38,6 +38,8 @@ def verify(spec: ModelSpec, models_dir: str | Path | None = None, progress: Told
             file,
             f"Run `main.py models remove {spec.id}` and fetch it again.",
         )
+    for name, entry in record.extra.items() if record is not None else ():
+        checks.check_hash(file.with_name(name), entry["sha256"], entry["size"], "Remove the model and fetch it again.")
     return digest
 
 

@@ -13,9 +13,10 @@ import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from inference.errors import ModelError, StorageError
 from inference.paths import is_there
@@ -24,6 +25,7 @@ log = logging.getLogger(__name__)
 
 NAME = "manifest.json"
 INCOMING = ".incoming"
+_KINDS: dict[str, type] = {"size": int, "extra": dict}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class Manifest:
         origin: the path an import was copied from.
         title, family, licence, architecture: what the screens show.
         installed: when, ISO 8601 in UTC.
+        extra: further files by name, each {"sha256": hex, "size": bytes}, held to these as well.
     """
 
     id: str
@@ -55,6 +58,7 @@ class Manifest:
     origin: str = ""
     architecture: str = ""
     installed: str = ""
+    extra: dict[str, Any] = field(default_factory=dict)
 
 
 def now() -> str:
@@ -78,15 +82,22 @@ def read(folder: Path) -> Manifest | None:
         raise _damaged(path) from error
     except ValueError as error:
         raise _damaged(path) from error
-    kinds = {f.name: int if f.name == "size" else str for f in fields(Manifest)}
+    kinds = {f.name: _KINDS.get(f.name, str) for f in fields(Manifest)}
     try:
         manifest = Manifest(**{key: value for key, value in data.items() if key in kinds})
     except (TypeError, AttributeError) as error:
         raise _damaged(path) from error
     sound = all(type(getattr(manifest, name)) is kind for name, kind in kinds.items())
-    if not (sound and manifest.id == folder.name and _is_plain(manifest.filename)):
+    if not (sound and manifest.id == folder.name and _is_plain(manifest.filename) and _are_files(manifest.extra)):
         raise _damaged(path)
     return manifest
+
+
+def _are_files(extra: dict[str, Any]) -> bool:
+    """Plain names, each with a hash and a size and nothing else."""
+    shapes = [{key: type(value) for key, value in entry.items()} for entry in extra.values() if type(entry) is dict]
+    sound = len(shapes) == len(extra) and all(shape == {"sha256": str, "size": int} for shape in shapes)
+    return sound and all(_is_plain(name) and name != NAME for name in extra)
 
 
 def _is_plain(name: str) -> bool:

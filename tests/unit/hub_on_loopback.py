@@ -28,6 +28,8 @@ class PlayedHub:
         stalls_at: send so many bytes of each answer, then nothing more until the client is gone; 0 for never.
         redirects: send the client on to another place, as the hub does to its storage.
         lfs: False plays a file that is no LFS object.
+        extra: further small files by name, kept by git itself: recorded by its SHA-1.
+        blobs: what the hub records for these in place of the true one.
     """
 
     content: bytes
@@ -42,8 +44,10 @@ class PlayedHub:
     paths: list[str] = field(default_factory=list)
     ignores_ranges: bool = False
     lfs: bool = True
+    extra: dict[str, bytes] = field(default_factory=dict)
     stalls_at: int = 0
     redirects: bool = False
+    blobs: dict[str, str] = field(default_factory=dict)
     endpoint: str = ""
 
     def __post_init__(self) -> None:
@@ -54,7 +58,16 @@ class PlayedHub:
         if self.lfs:
             size = len(self.content) if self.size is None else self.size
             sibling["lfs"] = {"sha256": self.sha256, "size": size, "pointerSize": 134}
-        return {"id": self.repo, "modelId": self.repo, "sha": COMMIT, "siblings": [sibling], "tags": []}
+        return {"id": self.repo, "modelId": self.repo, "sha": COMMIT, "siblings": [sibling, *self._small()], "tags": []}
+
+    def _small(self) -> list[dict[str, Any]]:
+        def blob(content: bytes) -> str:
+            return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+
+        return [
+            {"rfilename": name, "size": len(content), "blobId": self.blobs.get(name, blob(content))}
+            for name, content in self.extra.items()
+        ]
 
 
 @contextmanager
@@ -73,6 +86,12 @@ def serve(hub: PlayedHub) -> Iterator[PlayedHub]:
                 self._plain(302, {"Location": f"{hub.endpoint}/storage/{hub.sha256}"})
             elif self.path in (f"/{hub.repo}/resolve/{COMMIT}/{hub.filename}", f"/storage/{hub.sha256}"):
                 self._answer_file()
+            elif self.path.startswith(f"/{hub.repo}/resolve/{COMMIT}/") and self.path.split("/")[-1] in hub.extra:
+                content = hub.extra[self.path.split("/")[-1]]
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
             else:
                 self._plain(404, {"X-Error-Code": "RepoNotFound"})
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from inference import catalogue, paths
+from inference import catalogue, open_clip_names, paths
 from inference.catalogue import STARTER, ModelSpec
 from inference.errors import ModelError, UnknownModelError
 from inference.weights import checks, manifest
@@ -31,7 +31,7 @@ def _install(models: Path, model_id: str = "mine", content: bytes = b"weights") 
 
 
 def test_the_starter_comes_first_and_the_official_models_are_all_there(tmp_path: Path) -> None:
-    ids = [spec.id for spec in catalogue.catalogue(tmp_path)]
+    ids = [spec.id for spec in catalogue.catalogue(tmp_path) if spec.family == "sam2"]
     assert ids[0] == STARTER
     sizes = ("tiny", "small", "base-plus", "large")
     assert set(ids) == {STARTER, *(f"sam2.1-{s}" for s in sizes), *(f"sam2-{s}" for s in sizes)}
@@ -43,6 +43,85 @@ def test_a_pinned_hash_cites_where_it_was_seen(tmp_path: Path) -> None:
         if spec.sha256:
             assert len(bytes.fromhex(spec.sha256)) == 32
             assert spec.sha256_source.startswith("https://huggingface.co/")
+
+
+def test_the_classifiers_of_the_list_say_what_they_know(tmp_path: Path) -> None:
+    specs = [spec for spec in catalogue.catalogue(tmp_path) if spec.family == "clip"]
+    assert specs[0].id == catalogue.CLASSIFIER
+    assert specs[0].builtin
+    for spec in specs[1:]:
+        known = open_clip_names.find(spec.open_clip)
+        assert known is not None
+        assert (spec.repo, bool(spec.extra)) == (known.repo, known.tokenizer)
+        assert spec.zero_shot is not None
+        assert 0.5 < spec.zero_shot < 0.9
+        assert spec.zero_shot_source.startswith("https://")
+        assert spec.size_bytes > 100_000_000
+
+
+@pytest.mark.parametrize(
+    ("spelled", "model"),
+    [
+        ("ViT-L/14@336px", "vit-l-14-336-openai"),
+        ("ViT-B/32", "vit-b-32-openai"),
+        ("vit-b-32:openai", "vit-b-32-openai"),
+        ("ViT-H-14/laion2b_s32b_b79k", "vit-h-14-laion2b"),
+        ("ViT-H-14/laion2b-s32b-b79k", "vit-h-14-laion2b"),
+        ("RN50x4", "RN50x4--openai"),
+        ("ViT-B/16", "ViT-B-16--openai"),
+        ("convnext_base_w/laion2b_s13b_b82k", "convnext_base_w--laion2b_s13b_b82k"),
+    ],
+)
+def test_names_as_others_spell_them(spelled: str, model: str, tmp_path: Path) -> None:
+    spec = catalogue.find(spelled, tmp_path)
+    assert spec.id == model
+    assert spec.family == "clip"
+    assert spec.downloadable
+
+
+def test_an_architecture_without_its_training_offers_them(tmp_path: Path) -> None:
+    with pytest.raises(UnknownModelError, match=r"ViT-B-32/openai, ViT-B-32/laion400m_e31"):
+        catalogue.find("ViT-B-32", tmp_path)
+
+
+def test_the_default_classifier_is_the_best_that_is_there(tmp_path: Path) -> None:
+    assert catalogue.default_classifier(tmp_path).id == catalogue.CLASSIFIER
+    for model_id in ("vit-b-32-datacomp", "vit-b-32-openai"):
+        folder = tmp_path / model_id
+        folder.mkdir()
+        (folder / "w.bin").write_bytes(b"weights")
+        digest = hashlib.sha256(b"weights").hexdigest()
+        manifest.write(folder, manifest.Manifest(model_id, "w.bin", 7, digest, "hub", model_id, family="clip"))
+    assert catalogue.default_classifier(tmp_path).id == "vit-b-32-datacomp"
+
+
+def test_a_folder_in_open_clips_layout_is_a_model(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "open_clip_config.json").write_text("{}")
+    with pytest.raises(ModelError, match="no weights"):
+        catalogue.find(tmp_path / "mine", tmp_path)
+    file = _safetensors(tmp_path / "mine" / "open_clip_model.safetensors")
+    spec = catalogue.find(tmp_path / "mine", tmp_path)
+    assert (spec.family, spec.title) == ("clip", "mine")
+    assert catalogue.weights_path(spec.id, tmp_path) == file
+
+
+def test_the_table_of_names_is_open_clips_own() -> None:
+    import open_clip
+    from open_clip.factory import get_model_config
+    from open_clip.pretrained import get_pretrained_cfg
+
+    for name, tag in open_clip.list_pretrained():
+        theirs, config = get_pretrained_cfg(name, tag), get_model_config(name)
+        needs_more = "hf_model_name" in config["text_cfg"] or "multimodal_cfg" in config
+        ours = open_clip_names.find(f"{name}/{tag}")
+        if needs_more or not theirs.get("hf_hub"):
+            assert ours is None
+            continue
+        assert ours is not None
+        assert theirs["hf_hub"].strip("/") == "/".join(filter(None, (ours.repo, ours.file)))
+        assert ours.quick_gelu == bool(theirs.get("quick_gelu"))
+        assert ours.tokenizer == ("hf_tokenizer_name" in config["text_cfg"])
 
 
 def test_every_model_says_its_licence_and_source(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from inference import catalogue
 from inference.catalogue import ModelSpec
 from inference.errors import Cancelled, DownloadError, ModelError, StorageError
 from inference.jobs import download as job
-from inference.weights import hub, manifest
+from inference.weights import hub, library, manifest
 from tests.unit.hub_on_loopback import COMMIT, PlayedHub, serve
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -189,6 +189,71 @@ def test_cancelling_keeps_what_has_arrived(spec: ModelSpec, played: PlayedHub, t
     played.ranges.clear()
     assert _fetch(spec, tmp_path, played).read_bytes() == CONTENT
     assert int(played.ranges[0].removeprefix("bytes=").rstrip("-")) > 500_000
+
+
+@pytest.fixture
+def with_tokenizer(played: PlayedHub) -> ModelSpec:
+    """A model whose tokenizer belongs to the download."""
+    spec = dataclasses.replace(catalogue.find("vit-b-16-siglip"), sha256=None)
+    played.repo, played.filename = spec.repo, spec.filename
+    played.extra = {"tokenizer.json": b'{"model": 1}', "tokenizer_config.json": b"{}", "README.md": b"not asked for"}
+    return spec
+
+
+def test_all_files_of_a_model_are_fetched_and_held_to_their_hashes(
+    with_tokenizer: ModelSpec, played: PlayedHub, tmp_path: Path
+) -> None:
+    seen: list[tuple[int, int]] = []
+    path = _fetch(with_tokenizer, tmp_path, played, progress=lambda done, total, _message: seen.append((done, total)))
+    assert sorted(p.name for p in path.parent.iterdir()) == [
+        "manifest.json", "open_clip_model.safetensors", "tokenizer.json", "tokenizer_config.json",
+    ]  # fmt: skip
+    total = len(CONTENT) + len(b'{"model": 1}{}')
+    assert seen[-1] == (total, total)
+    assert [done for done, _ in seen[1:]] == sorted(done for done, _ in seen[1:])
+    assert catalogue.weights_path(with_tokenizer.id, tmp_path) == path
+    record = manifest.read(path.parent)
+    assert record is not None
+    assert set(record.extra) == {"tokenizer.json", "tokenizer_config.json"}
+    path.with_name("tokenizer.json").write_bytes(b'{"model": 2}')
+    with pytest.raises(ModelError, match="SHA-256"):
+        catalogue.weights_path(with_tokenizer.id, tmp_path)
+    with pytest.raises(ModelError, match="SHA-256"):
+        library.verify(with_tokenizer, tmp_path)
+
+
+def test_a_small_file_that_git_does_not_vouch_for_is_refused(
+    with_tokenizer: ModelSpec, played: PlayedHub, tmp_path: Path
+) -> None:
+    played.blobs = {"tokenizer.json": "ab" * 20}
+    with pytest.raises(DownloadError, match=r"tokenizer\.json is not what the hub records \(git SHA-1"):
+        _fetch(with_tokenizer, tmp_path, played)
+    assert catalogue.installed(with_tokenizer, tmp_path) is None
+    played.blobs = {"tokenizer.json": "../../evil"}
+    with pytest.raises(DownloadError, match="record of tokenizer"):
+        _fetch(with_tokenizer, tmp_path, played)
+
+
+def test_a_missing_tokenizer_is_named_before_the_first_byte(
+    with_tokenizer: ModelSpec, played: PlayedHub, tmp_path: Path
+) -> None:
+    del played.extra["tokenizer.json"]
+    with pytest.raises(DownloadError, match=r"has no file tokenizer\.json"):
+        _fetch(with_tokenizer, tmp_path, played)
+    assert played.ranges == []
+
+
+def test_an_open_clip_model_that_is_not_listed_is_fetched_and_found_by_either_name(
+    played: PlayedHub, tmp_path: Path
+) -> None:
+    spec = catalogue.find("ViT-B-16/datacomp_xl_s13b_b90k", tmp_path)
+    played.repo, played.filename = spec.repo, "open_clip_pytorch_model.bin"  # older repositories have that
+    path = _fetch(spec, tmp_path, played)
+    assert path == tmp_path / "ViT-B-16--datacomp_xl_s13b_b90k" / "open_clip_pytorch_model.bin"
+    for name in (spec.id, "ViT-B-16/datacomp_xl_s13b_b90k", "vit-b-16:datacomp_xl_s13b_b90k"):
+        assert catalogue.weights_path(name, tmp_path) == path
+    listed = catalogue.catalogue(tmp_path)[-1]
+    assert (listed.id, listed.family, listed.open_clip) == (spec.id, "clip", "ViT-B-16/datacomp_xl_s13b_b90k")
 
 
 def test_a_second_download_of_the_same_model_is_refused(spec: ModelSpec, played: PlayedHub, tmp_path: Path) -> None:
