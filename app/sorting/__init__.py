@@ -1,0 +1,1 @@
+"""Filing pictures under classes: folders, moves that survive crashes, suggestions, search, duplicates. No torch."""
