@@ -43,7 +43,7 @@ def classifier(
     Stopping it (Ctrl+C, SIGTERM) writes the state; the same command goes on from there. For several processes put
     `torchrun --standalone --nproc-per-node N` before it.
     """
-    from inference.jobs.train_classifier import TrainClassifierRequest, run
+    from inference.jobs.train_classifier import TrainClassifierRequest, leads, run
 
     voice = output(ctx, json)
     options = {
@@ -60,6 +60,8 @@ def classifier(
     )
     with voice.progress("train") as meter, job_context(meter.report) as context:
         result = run(request, context)
+    if not leads():
+        return
     for note in result.notes:
         voice.say(note)
     figures = ", ".join(f"{key} {value:.4f}" for key, value in result.figures.items())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -81,7 +82,8 @@ def run(request: TrainClassifierRequest, context: Context) -> TrainClassifierRes
     arch = ClassifierArch(config.model, data.classes, config.image_size, config.options)
     model = build_classifier(arch)
     out = Path(request.out)
-    start_folder(out, request, config, data)
+    if leads():
+        start_folder(out, request, config, data)
     reader = Reader(data.sources)
     try:
         room = config.cache_gb * 1e9
@@ -106,6 +108,11 @@ def run(request: TrainClassifierRequest, context: Context) -> TrainClassifierRes
     finally:
         reader.close()
     return TrainClassifierResult(str(done.best), figures, done.steps, done.epochs, done.seconds, data.notes, broken)
+
+
+def leads() -> bool:
+    """Whether this process writes and reports: the only one, or torchrun's first."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def start_folder(out: Path, request: TrainClassifierRequest, config: ClassifierConfig, data: ClassData) -> None:

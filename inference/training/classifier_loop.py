@@ -28,6 +28,7 @@ Report = Callable[[float, str, dict[str, Any] | None], None]
 """(part of the run that is done 0..1, one line, new figures if any); raises Cancelled to stop with a checkpoint."""
 
 METRICS = "metrics.jsonl"
+_STOP = 1e9  # as progress: the leader was asked to stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +92,10 @@ def train(
         log(out, line)
         report(clock.progress(state.step), as_text(line), line)
 
+    stopped = False
     try:
         with closing(batches(plan, state.step)) as stream:
-            while (progress := team.agree(clock.progress(state.step))) < 1:
+            while (progress := team.agree(_STOP if stopped else clock.progress(state.step))) < 1:
                 rate = set_rates(optimizer, config, progress, state.step / plan.steps_per_epoch)
                 model.train()
                 loss, accuracy = training_step(model, next(stream), mixup, config, state.step, device)
@@ -109,15 +111,20 @@ def train(
                 recent.append({"loss": float(loss.detach()), "accuracy": accuracy, "norm": float(norm), "rate": rate})
                 if not team.leads:
                     continue
-                report(progress, "", None)
-                if state.step % config.log_steps == 0:
-                    tell(mean_of(recent))
-                    recent.clear()
-                if state.step % every == 0:
-                    validate()
+                try:
+                    report(progress, "", None)
+                    if state.step % config.log_steps == 0:
+                        tell(mean_of(recent))
+                        recent.clear()
+                    if state.step % every == 0:
+                        validate()
+                except Cancelled:
+                    stopped = True  # told to the others before leaving, or they would wait for this one's gradients
                 if state.seconds >= next_save:
                     save_state(state_file, model, ema, optimizer, state)
                     next_save = state.seconds + 60 * config.save_minutes
+        if progress == _STOP:
+            raise Cancelled
     except (Cancelled, KeyboardInterrupt):
         if team.leads:
             save_state(state_file, model, ema, optimizer, state)
