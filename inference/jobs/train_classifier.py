@@ -79,7 +79,8 @@ def run(request: TrainClassifierRequest, context: Context) -> TrainClassifierRes
     config = make_config(request.preset, request.settings)
     shares = config.validation_share, config.test_share, config.split_seed
     data = find_classes([Path(d) for d in request.data], *shares, request.limit)
-    arch = ClassifierArch(config.model, data.classes, config.image_size, config.options)
+    norm = tuple(config.mean), tuple(config.deviation)
+    arch = ClassifierArch(config.model, data.classes, config.image_size, config.options, *norm)
     model = build_classifier(arch)
     out = Path(request.out)
     if leads():
@@ -152,6 +153,7 @@ def start_from(model: nn.Module, weights: str) -> str:
 
     ModelError when it is of another model.
     """
+    import torch
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
@@ -170,5 +172,7 @@ def start_from(model: nn.Module, weights: str) -> str:
             weights,
             "Choose the --model and --image-size they are of.",
         )
+    if not head <= set(fitting):  # a new last layer starts from nothing: some models' own beginning is a loss of 15
+        fitting |= {name: torch.zeros_like(mine[name]) for name in head}
     model.load_state_dict(fitting, strict=False)
     return Path(weights).name

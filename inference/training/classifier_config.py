@@ -17,6 +17,8 @@ class ClassifierConfig:
     model: str = "vit_small_patch16_224"  # a timm name, or "small-vit"
     image_size: int = 224  # side of the square that the model sees, pixels
     options: Mapping[str, Any] = field(default_factory=dict)  # of the model: see `ClassifierArch.options`
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)  # of the channels 0..1 (ImageNet's)
+    deviation: tuple[float, float, float] = (0.229, 0.224, 0.225)
     epochs: float = 300.0  # the rate falls to nothing at their end
     minutes: float = 0.0  # budget of time; 0: only the epochs count
     cpu_minutes: float = 0.0  # budget of processor time of all processes together; 0: none
@@ -75,14 +77,15 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "validation_share": 0.04,
         "test_share": 0.15,
     },
-    # Fine-tuning of the ImageNet image tower, 96 pixels.
+    # Fine-tuning of the ImageNet image tower, 32-pixel pictures enlarged to 96.
     "cifar10-mobilenet": _SHORT
     | {
         "model": "mobilenetv2_100",
         "image_size": 96,
         "options": {"pad_type": "same"},
         "learning_rate": 4e-3,
-        "head_rate": 3.0,
+        "mean": (0.5, 0.5, 0.5),  # what its weights were trained with
+        "deviation": (0.5, 0.5, 0.5),
         "mix_chance": 0.2,
         "batch": 64,
         "frozen_blocks": 2,
