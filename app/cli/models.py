@@ -132,11 +132,18 @@ def remove(ctx: typer.Context, models: Ids, models_dir: ModelsDir = None, json: 
     out = output(ctx, json)
     specs = [catalogue.find(model, models_dir) for model in models]
     removed: list[dict[str, Any]] = []
+    failures: list[AppError] = []
     for spec in specs:
-        freed = library.remove(spec, models_dir)
+        try:
+            freed = library.remove(spec, models_dir)
+        except AppError as error:
+            if len(specs) == 1:
+                raise
+            failures.append(_about(spec, error))
+            continue
         out.say(f"Removed {spec.title}: {freed / MEGA:,.1f} MB given back.")
         removed.append({"id": spec.id, "bytes": freed})
-    out.finish({"removed": removed})
+    out.finish({"removed": removed}, failures)
 
 
 def _row(spec: ModelSpec, models_dir: Path | None) -> dict[str, Any]:

@@ -10,14 +10,14 @@ import typer
 from rich.markup import escape
 
 from app.cli.output import JsonOption, output
-from inference.errors import UsageError
+from inference.errors import AppError, StorageError, UsageError
 from inference.prompts import Box, Point, Prompts
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from app.subjects.outputs import Subject
+    from app.subjects.outputs import OutputFolder, Subject
 
 Images = Annotated[list[Path], typer.Argument(help="Pictures or folders of pictures.", metavar="IMAGE…")]
 Out = Annotated[Path, typer.Option("--out", "-o", help="Where the results go.")]
@@ -52,7 +52,7 @@ def segment(
     """Segment the subject of each picture from points or a box (the picture's centre without any)."""
     from app.subjects.inputs import pictures
     from app.subjects.outputs import OutputFolder
-    from app.subjects.run import Settings, Task, segment_all
+    from app.subjects.run import Report, Settings, Task, segment_all
     from inference import catalogue, paths
     from inference.worker.inline import InlineRunner
     from inference.worker.options import WorkerOptions
@@ -68,25 +68,39 @@ def segment(
     def found(subject: Subject, rgb: npt.NDArray[np.uint8]) -> None:
         rows.append(as_row(subject) | folder.add(subject, rgb))
 
-    try:
+    def work() -> Report:
         with voice.progress("Segmenting") as meter:
-            report = segment_all(
+            return segment_all(
                 runner,
                 [Task(path, prompts) for path in files],
                 Settings(model, threshold, fill_holes, remove_specks),
                 found,
                 lambda done, name: meter.update(done, len(files), name),
             )
-    finally:  # what was done before a Ctrl+C is listed too
-        coco = folder.finish() if rows else None
+
+    report, coco = Report("", 0.0, ()), None
+    try:
+        report = work() if files else report
+    except StorageError as error:  # a full disk: what was done until then is listed all the same
+        failures.append(error)
+    finally:  # after a Ctrl+C, too
+        coco = _closed(folder, failures) if rows else None
     failures += report.failures
     voice.table("", *closing_table(rows))
     if rows:
-        voice.say(
-            f"[dim]{len(rows)} of {len(rows) + len(failures)} on {report.device}, in {escape(str(folder.folder))}[/]"
-        )
+        done = f"{len(rows)} of {len(files)}" + (f" on {report.device}" if report.device else "")
+        voice.say(f"[dim]{done}, in {escape(str(folder.folder))}[/]")
     summary = {"model": model, "device": report.device, "out": str(folder.folder), "coco": _text(coco), "images": rows}
     voice.finish(summary, failures)
+
+
+def _closed(folder: OutputFolder, failures: list[AppError]) -> Path | None:
+    """The COCO file of what was done; None, and the reason among the failures, when it cannot be written."""
+    try:
+        return folder.finish()
+    except StorageError as error:
+        failures.append(error)
+        return None
 
 
 def parse_point(text: str) -> Point:

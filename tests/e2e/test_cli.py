@@ -17,7 +17,9 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 
 from app import cli, logs
+from app.subjects.outputs import OutputFolder
 from inference import paths
+from inference.errors import StorageError
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -90,6 +92,34 @@ def test_without_prompts_the_centre_is_clicked(checkpoint: Path, tmp_path: Path)
     assert _here("segment", _sample("coffee.jpg"), "--model", checkpoint, "--out", out) == 0
     (annotation,) = json.loads((out / "annotations.json").read_text())["annotations"]
     assert annotation["attributes"]["prompts"]["points"] == [[300.0, 200.0, 1]]
+
+
+def test_a_disk_that_fills_up_lists_what_was_done(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save = OutputFolder.save
+
+    def filling(self: OutputFolder, relative: str, data: bytes) -> Path:
+        if "coffee" in relative:
+            raise StorageError("The disk is full.", relative, "Free some space.")
+        return save(self, relative, data)
+
+    monkeypatch.setattr(OutputFolder, "save", filling)
+    names = (_sample("cat.jpg"), _sample("coffee.jpg"), _sample("rocket.jpg"))
+    assert _here("segment", *names, "--model", checkpoint, "--out", tmp_path / "out", "--json") == 1
+    told = json.loads(capsys.readouterr().out)
+    assert [Path(row["image"]).name for row in told["images"]] == ["cat.jpg"]
+    assert [f["message"] for f in told["failures"]] == ["The disk is full."]
+    assert len(json.loads(Path(told["coco"]).read_text())["annotations"]) == 1
+
+
+def test_a_folder_without_pictures_says_so_and_shows_no_bar(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty").mkdir()
+    assert _here("segment", tmp_path / "empty", "--model", checkpoint, "--out", tmp_path / "out") == 1
+    told = capsys.readouterr()
+    assert "no pictures" in told.err and told.err.count("\n") == 1 and told.out == ""
 
 
 def test_a_prompt_outside_names_the_picture_and_the_remedy(

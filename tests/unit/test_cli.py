@@ -18,8 +18,10 @@ from app.cli import output as voices
 from app.cli.output import Output, Session
 from app.cli.segment import parse_box, parse_point
 from app.version import version
+from inference.engines.architecture import save_checkpoint
 from inference.errors import Cancelled, ImageError, ModelError, UsageError
 from inference.prompts import Box, Point
+from tests.random_models import SMALL, random_model
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = frozenset({"gui", "segment", "models"})
@@ -162,6 +164,17 @@ def test_an_unknown_model_is_one_red_line_and_json(capsys: pytest.CaptureFixture
 def test_removing_what_is_not_there_is_a_usage_failure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["models", "remove", "sam2-tiny", "--models-dir", str(tmp_path)], Window()) == 2
     assert "not installed" in capsys.readouterr().err
+
+
+def test_removing_goes_on_after_one_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    mine = save_checkpoint(random_model(), SMALL, tmp_path / "mine.safetensors")
+    models = ["--models-dir", str(tmp_path / "models")]
+    assert cli.run(["models", "import", str(mine), "--name", "mine", *models, "--json"], Window()) == 0
+    spec = json.loads(capsys.readouterr().out)["id"]
+    assert cli.run(["models", "remove", "sam2-tiny", spec, *models, "--json"], Window()) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert [r["id"] for r in told["removed"]] == [spec]
+    assert [f["type"] for f in told["failures"]] == ["UsageError"]
 
 
 def _run(action: Any, *, supervised: bool = False, words: tuple[str, ...] = ()) -> int:
