@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 
 FOLDER = "backups"
 KEEP = 8
+DAYS = 14
 _STAMP = "%Y%m%d-%H%M%S-%f"
 
 
@@ -25,8 +26,11 @@ def backups(store: Path) -> list[Path]:
     return sorted((store / FOLDER).glob("project-*.db"), reverse=True)
 
 
-def back_up(database: Path, keep: int = KEEP) -> Path | None:
+def back_up(database: Path, keep: int = KEEP, days: int = DAYS) -> Path | None:
     """Copies a database beside itself unless nothing changed since the newest copy; old copies go.
+
+    The newest `keep` stay, and of each of the newest `days` days that have any the last one: an afternoon of opening
+    and closing does not push out what was there last week.
 
     A damaged database is never copied, so it cannot push good copies out.
 
@@ -46,7 +50,7 @@ def back_up(database: Path, keep: int = KEEP) -> Path | None:
             _copy(source, copy)
         _sync(part)
         part.replace(target)
-        for old in known[max(keep - 1, 0) :]:
+        for old in _too_many([target, *known], keep, days):
             old.unlink(missing_ok=True)
     except OSError as error:
         raise StorageError(
@@ -57,6 +61,15 @@ def back_up(database: Path, keep: int = KEEP) -> Path | None:
     finally:
         part.unlink(missing_ok=True)
     return target
+
+
+def _too_many(newest_first: list[Path], keep: int, days: int) -> list[Path]:
+    """The backups that go. Days are those in the names, which copying a folder does not change."""
+    last_of_day: dict[str, Path] = {}
+    for backup in newest_first:
+        last_of_day.setdefault(backup.stem.split("-")[1], backup)
+    stay = {*newest_first[: max(keep, 1)], *list(last_of_day.values())[:days]}
+    return [backup for backup in newest_first if backup not in stay]
 
 
 def restore(database: Path, backup: Path, *, aside: str = "damaged") -> Path | None:

@@ -143,15 +143,33 @@ def test_backups_rotate_and_skip_what_did_not_change(tmp_path: Path) -> None:
     for n in range(5):
         database = Database(path, shared=False)
         put(database, f"{n}")
-        assert back_up(path, keep=3) is not None  # while it is open
+        assert back_up(path, keep=3, days=1) is not None  # while it is open
         database.fold_log()
-        back_up(path, keep=3)
+        back_up(path, keep=3, days=1)
         database.close()
         assert back_up(path, keep=3) is None
     kept = backups(tmp_path)
     assert len(kept) == 3
     assert names(kept[0]) == ["0", "1", "2", "3", "4"]
     assert sorted(p.suffix for p in (tmp_path / "backups").iterdir()) == [".db"] * 3
+
+
+def test_backups_keep_the_last_of_each_of_the_last_days(tmp_path: Path) -> None:
+    path, folder = tmp_path / "project.db", tmp_path / "backups"
+    database = Database(path, shared=False)
+    put(database, "0")
+    database.close()
+    folder.mkdir()
+    for day in range(1, 21):
+        for hour in ("08", "19"):
+            (folder / f"project-202401{day:02}-{hour}0000-000000.db").touch()
+    os.utime(folder / "project-20240120-190000-000000.db", (0, 0))
+    newest = back_up(path, keep=3, days=14)
+    kept = backups(tmp_path)
+    assert newest is not None and kept[0] == newest
+    days = [backup.stem.split("-")[1:3] for backup in kept[1:]]
+    assert days[:2] == [["20240120", "190000"], ["20240120", "080000"]]  # with the new one: the newest three
+    assert days[2:] == [[f"202401{day:02}", "190000"] for day in range(19, 7, -1)]
 
 
 def test_opening_and_closing_writes_no_backup(tmp_path: Path, qapp: object) -> None:
