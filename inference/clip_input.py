@@ -1,7 +1,7 @@
 """From picture files to what a classifier looks at, as open_clip's transform does it but many times faster. No torch.
 
-open_clip decodes a picture whole, then makes it small (`open_clip.transform.image_transform`). Here JPEGs are decoded at
-a half, a quarter or an eighth of their size, as long as `REDUCTION` times the wanted side is left to shrink properly,
+open_clip decodes a picture whole, then makes it small (`open_clip.transform.image_transform`). Here JPEGs are decoded
+at a half, a quarter or an eighth of their size, as long as `REDUCTION` times the wanted side is left to shrink properly,
 and threads read ahead while the model is at work. What is cropped and normalised is the same.
 """
 
@@ -12,7 +12,6 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-
 
 import numpy as np
 import numpy.typing as npt

@@ -61,7 +61,7 @@ def write_classifier(folder: Path, seed: int = 3, image_size: int = 96, vocabula
     torch.nn.init.normal_(model.text.text_projection, std=0.1)
     half = {k: v.half() if v.is_floating_point() else v for k, v in model.state_dict().items()}
     save_file({k: v.contiguous() for k, v in half.items()}, str(folder / "open_clip_model.safetensors"))
-    merges = gzip.open(open_clip.tokenizer.default_bpe()).read().decode("utf-8").split("\n")
+    merges = gzip.decompress(Path(open_clip.tokenizer.default_bpe()).read_bytes()).decode("utf-8").split("\n")
     with gzip.open(folder / "bpe.txt.gz", "wt", encoding="utf-8") as file:
         file.write("\n".join(merges[: MERGES + 1]))
     if vocabulary:

@@ -136,7 +136,8 @@ class ModelRow(QWidget):
         words.setSpacing(2)
         words.addWidget(label(spec.title, "heading"))
         words.addWidget(label(spec.description, wrap=True))
-        facts = [bytes_text(spec.size_bytes) if spec.size_bytes else "", spec.licence, spec.architecture]
+        known = self.tr("ImageNet by names %1").replace("%1", f"{spec.zero_shot:.1%}") if spec.zero_shot else ""
+        facts = [bytes_text(spec.size_bytes) if spec.size_bytes else "", spec.licence, spec.architecture, known]
         words.addWidget(label(" · ".join(fact for fact in facts if fact), "muted"))
         self._progress = label(role="muted")
         self._bar = QProgressBar()
@@ -158,7 +159,7 @@ class ModelRow(QWidget):
 
     def show_state(self, *, installed: bool, used: bool, fetching: bool) -> None:
         here, spec = installed, self._spec
-        self.use.setVisible(here and not used)
+        self.use.setVisible(here and not used and spec.family == "sam2")  # sorting chooses its own
         self.get.setVisible(not here and not fetching and spec.downloadable)
         self.stop.setVisible(fetching)
         self.remove.setVisible(here and not spec.builtin)

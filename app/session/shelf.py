@@ -63,8 +63,8 @@ class Shelf(QObject):
         return catalogue.installed(spec, self._models_dir) is not None
 
     def usable(self) -> list[ModelSpec]:
-        """What can be switched to; the current one is among them even when it is a file in place."""
-        specs = [spec for spec in self.specs() if self.installed(spec)]
+        """What can be switched to for masks; the current one is among them even when it is a file in place."""
+        specs = [spec for spec in self.specs() if spec.family == "sam2" and self.installed(spec)]
         if all(spec.id != self._current for spec in specs):
             specs += [spec for spec in (self.spec(self._current),) if spec is not None and self.installed(spec)]
         return specs
@@ -76,7 +76,7 @@ class Shelf(QObject):
             return None
 
     def only_the_starter(self) -> bool:
-        return all(spec.builtin for spec in self.specs() if self.installed(spec))
+        return all(spec.builtin for spec in self.usable())
 
     def fetching(self, model_id: str) -> Ticket | None:
         """The ticket of a download or of an import that runs."""

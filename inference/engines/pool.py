@@ -8,10 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from inference import pictures, warnings_allowed
-from inference.catalogue import find, weights_path
+from inference.catalogue import ModelSpec, find, weights_path
 from inference.engines import device as devices
 from inference.engines.architecture import load_checkpoint
 from inference.engines.cache import DiskCache, MemoryCache
@@ -20,10 +20,18 @@ from inference.engines.embedding import Embedding
 from inference.engines.segmenter import Segmenter
 from inference.errors import ModelError, OutOfMemory
 
+if TYPE_CHECKING:
+    from inference.engines.clip import Classifier
+
 log = logging.getLogger(__name__)
 
 MIB = 1 << 20
-MODELS_AT_ONCE = 2  # switching back and forth between two models costs nothing
+MODELS_AT_ONCE = 2  # of a family: switching back and forth between two models costs nothing
+
+_USES = {
+    "sam2": ("masks", "Choose a SAM 2 model or the starter."),
+    "clip": ("sorting by words", "Choose a CLIP model or the built-in classifier."),
+}
 
 
 class Origin(StrEnum):
@@ -48,12 +56,15 @@ class Found:
 
 @dataclass(frozen=True, eq=False)
 class _Loaded:
-    segmenter: Segmenter
+    engine: Any  # a Segmenter, a Classifier: what `_load` builds for the family
     checksum: str
+    family: str
 
 
 class ModelPool:
     """Loads each model once and keeps embeddings in memory and, when asked to, on disk.
+
+    Models of all families share the memory: when one does not fit, the others make room, and the call is tried again.
 
     Args:
         models_dir: where downloaded weights are; None for the default place.
@@ -81,7 +92,7 @@ class ModelPool:
         self._models_dir = models_dir
         self._chosen = devices.choose(force_device, precision)
         devices.apply(self._chosen)
-        self._loaded: OrderedDict[str, _Loaded] = OrderedDict()
+        self._loaded: OrderedDict[tuple[str, str], _Loaded] = OrderedDict()
         self._memory = MemoryCache(cache_bytes)
         stored = disk_cache_dir is not None and disk_cache_bytes > 0
         self._disk = DiskCache(Path(disk_cache_dir), disk_cache_bytes) if stored and disk_cache_dir else None
@@ -89,9 +100,7 @@ class ModelPool:
     @property
     def device(self) -> Device:
         """Where models run: the chosen device, or the CPU once a model had to move there."""
-        moved = [
-            one.segmenter.device for one in self._loaded.values() if one.segmenter.device.kind != self._chosen.kind
-        ]
+        moved = [one.engine.device for one in self._loaded.values() if one.engine.device.kind != self._chosen.kind]
         return moved[-1] if moved else self._chosen
 
     @property
@@ -101,10 +110,16 @@ class ModelPool:
 
     def segmenter(self, model_id: str) -> Segmenter:
         """The model, loaded at the first call. ModelError or OutOfMemory when that fails; nothing stays behind then."""
-        return self._model(model_id).segmenter
+        segmenter: Segmenter = self._model(model_id).engine
+        return segmenter
 
-    def is_loaded(self, model_id: str) -> bool:
-        return model_id in self._loaded
+    def classifier(self, model_id: str) -> Classifier:
+        """A model of pictures and words, by id, open_clip's or OpenAI's name, or path. Raises as `segmenter`."""
+        classifier: Classifier = self._model(model_id, "clip").engine
+        return classifier
+
+    def is_loaded(self, model_id: str, family: str = "sam2") -> bool:
+        return (family, model_id) in self._loaded
 
     def embedding(self, model_id: str, path: str | Path) -> Embedding:
         """The embedding of a picture: from memory, from disk, or made now. ImageError, ModelError, OutOfMemory."""
@@ -125,7 +140,7 @@ class ModelPool:
             keep: False for pictures nobody will come back to soon (batches): they push nothing out of the caches.
         """
         model = self._model(model_id)
-        key = f"{pictures.content_key(path)}-{model.checksum}-{model.segmenter.device.precision}"
+        key = f"{pictures.content_key(path)}-{model.checksum}-{model.engine.device.precision}"
         held = self._memory.get(key)
         if held is not None:
             return Found(held, Origin.MEMORY)
@@ -139,7 +154,7 @@ class ModelPool:
             held = self._memory.get(key)  # a more urgent job that ran just now may have wanted the same picture
             if held is not None:
                 return Found(held, Origin.MEMORY)
-        embedding = self._encoded(model.segmenter, rgb)
+        embedding = self._encoded(model.engine, rgb)
         if keep:
             self._memory.put(key, embedding)
             if self._disk:
@@ -150,7 +165,7 @@ class ModelPool:
         """Frees all models and embeddings in memory; the next call loads anew."""
         self._memory.clear()
         for one in self._loaded.values():
-            one.segmenter.release()
+            one.engine.release()
         self._loaded.clear()
         devices.release_memory(self._chosen)
 
@@ -164,31 +179,50 @@ class ModelPool:
         self._memory.clear()
         return segmenter.encode(rgb).to("cpu")
 
-    def _model(self, model_id: str) -> _Loaded:
-        found = self._loaded.get(model_id)
+    def _model(self, model_id: str, family: str = "sam2") -> _Loaded:
+        key = (family, model_id)
+        found = self._loaded.get(key)
         if found is None:
-            found = self._load(model_id)
-            self._loaded[model_id] = found
-            while len(self._loaded) > MODELS_AT_ONCE:
-                _, dropped = self._loaded.popitem(last=False)
-                dropped.segmenter.release()
-        self._loaded.move_to_end(model_id)
+            found = self._load(model_id, family)
+            self._loaded[key] = found
+            of_family = [other for other in self._loaded if other[0] == family]
+            for dropped in of_family[: max(len(of_family) - MODELS_AT_ONCE, 0)]:
+                self._loaded.pop(dropped).engine.release()
+        self._loaded.move_to_end(key)
         return found
 
-    def _load(self, model_id: str) -> _Loaded:
+    def _load(self, model_id: str, family: str) -> _Loaded:
         spec = find(model_id, self._models_dir)
-        if spec.family != "sam2":
-            raise ModelError(f"{spec.title} is no model for masks.", remedy="Choose a SAM 2 model or the starter.")
+        if not _can_be(spec, family):
+            raise ModelError(f"{spec.title} is no model for {_USES[family][0]}.", remedy=_USES[family][1])
         path = weights_path(model_id, self._models_dir)
-        try:
-            model, config = load_checkpoint(path)
-            segmenter = Segmenter(model, config, self._chosen)
-        except Exception as error:
-            devices.release_memory(self._chosen)
-            if devices.is_out_of_memory(error):
+        for others_are_loaded in (bool(self._loaded), False):
+            try:
+                engine = self._build(spec, path, family)
+                break
+            except Exception as error:
+                devices.release_memory(self._chosen)
+                if not devices.is_out_of_memory(error) and not isinstance(error, OutOfMemory):
+                    raise
+            if not others_are_loaded:
                 raise OutOfMemory(
                     f"{spec.title} does not fit into memory.", path, "Close other programs, or choose a smaller model."
-                ) from None
-            raise
-        log.info("loaded %s on %s (%s)", model_id, segmenter.device.name, segmenter.device.reason)
-        return _Loaded(segmenter, pictures.content_key(path))
+                )
+            log.info("%s is short of memory: the other models make room", spec.title)
+            self.release()
+        log.info("loaded %s on %s (%s)", model_id, engine.device.name, engine.device.reason)
+        return _Loaded(engine, pictures.content_key(path), family)
+
+    def _build(self, spec: ModelSpec, path: Path, family: str) -> Any:
+        """The engine of a verified file. Each family brings its library when it is first asked for."""
+        if family == "clip":
+            from inference.engines.clip_load import load_classifier
+
+            return load_classifier(spec, path, pictures.content_key(path), self._chosen)
+        model, config = load_checkpoint(path)
+        return Segmenter(model, config, self._chosen)
+
+
+def _can_be(spec: ModelSpec, family: str) -> bool:
+    """Whether a model is of a family. What a bare file holds is only known when it is loaded."""
+    return spec.family == family or (spec.path is not None and Path(spec.path) == Path(spec.id))
