@@ -1,0 +1,191 @@
+"""What Winnow suggests for each unsorted picture, from words or from what is sorted already, and how right it was.
+
+Nothing here moves a file. `learn` is the heavy part, for a background thread; `Suggestions` lives in the window's.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from app.sorting.probe import LinearProbe
+
+Floats = npt.NDArray[np.floating[Any]]
+Source = Literal["words", "learned"]
+
+LEAST = 3
+"""Examples that a class needs before it is learned."""
+UNSURE = 0.5
+"""Suggestions below this confidence belong into the unsure tray."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """A class for a picture.
+
+    Attributes:
+        label: None for none of the classes.
+        confidence: how probable it is that the label is right, 0..1.
+        margin: by how much it is more probable than the next one; small ones are worth asking about.
+    """
+
+    image_id: str
+    label: str | None
+    confidence: float
+    margin: float
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What `learn` found.
+
+    Attributes:
+        classes: the columns of `probabilities` (n, classes), for the pictures `ids`.
+        accuracy: the share of sorted pictures that are right when they are held back; None for too few of them.
+        waiting: classes with fewer than `LEAST` examples, which are not learned yet.
+    """
+
+    classes: tuple[str, ...]
+    ids: tuple[str, ...]
+    probabilities: npt.NDArray[np.float32]
+    accuracy: float | None
+    waiting: tuple[str, ...]
+
+
+def learn(ids: Sequence[str], embeddings: Floats, labels: Mapping[str, str]) -> Learned | None:
+    """Learns from the sorted pictures and looks at the others.
+
+    Args:
+        ids: all pictures with an embedding. embeddings: (n, d) theirs.
+        labels: the class of each picture that is sorted, by id.
+
+    Returns: None until two classes have `LEAST` examples each.
+    """
+    count = Counter(labels[i] for i in ids if i in labels)
+    enough = {label for label, number in count.items() if number >= LEAST}
+    if len(enough) < 2:
+        return None
+    taught = [n for n, i in enumerate(ids) if labels.get(i) in enough]
+    others = [n for n, i in enumerate(ids) if i not in labels]
+    probe = LinearProbe().fit(embeddings[taught], [labels[ids[n]] for n in taught])
+    return Learned(
+        probe.classes,
+        tuple(ids[n] for n in others),
+        probe.probabilities(embeddings[others]),
+        probe.accuracy,
+        tuple(sorted(set(labels.values()) - enough)),
+    )
+
+
+class Suggestions:
+    """The suggestions of one folder. Those that were learned stand before those from words, except for classes that
+    nothing was learned about."""
+
+    def __init__(self) -> None:
+        self._given: dict[Source, dict[str, dict[str | None, float]]] = {"words": {}, "learned": {}}
+        self._learned: frozenset[str] = frozenset()
+        self._rejects: dict[str, set[str | None]] = {}
+        self._right = self._judged = 0
+
+    # What is suggested --------------------------------------------------------------------------------------------
+
+    def from_words(self, ids: Sequence[str], labels: Sequence[str | None], probabilities: Floats) -> None:
+        """Takes over what a prompt set gives: probabilities (n, labels); None among the labels is "none of these"."""
+        self._given["words"] = _by_picture(ids, labels, probabilities)
+
+    def from_examples(self, learned: Learned | None) -> None:
+        """Takes over what was learned; None: nothing yet."""
+        self._learned = frozenset(learned.classes) if learned else frozenset()
+        self._given["learned"] = _by_picture(learned.ids, learned.classes, learned.probabilities) if learned else {}
+
+    def get(self, image_id: str) -> Suggestion | None:
+        """The suggestion for a picture, after what was rejected for it; None when there is none."""
+        words, learned = (self._best(image_id, source) for source in ("words", "learned"))
+        if learned is None or words is None:
+            return learned or words
+        unlearned = words.label is not None and words.label not in self._learned
+        return words if unlearned and words.confidence > learned.confidence else learned
+
+    def all(self, ids: Iterable[str]) -> list[Suggestion]:
+        """The suggestions for these pictures, the surest first."""
+        found = [s for s in map(self.get, ids) if s is not None]
+        return sorted(found, key=lambda s: (-s.confidence, s.image_id))
+
+    def sure(self, ids: Iterable[str], confidence: float) -> list[Suggestion]:
+        """Those with a class of at least this confidence, the surest first."""
+        return [s for s in self.all(ids) if s.label is not None and s.confidence >= confidence]
+
+    def unsure(self, ids: Iterable[str], confidence: float = UNSURE) -> list[str]:
+        """Pictures whose suggestion is less sure than this, or that have none of the classes."""
+        return [s.image_id for s in self.all(ids) if s.label is None or s.confidence < confidence]
+
+    def most_useful(self, ids: Iterable[str]) -> list[str]:
+        """Pictures in the order in which a person's answer teaches most: where two classes are nearly as likely."""
+        found = [s for s in map(self.get, ids) if s is not None]
+        return [s.image_id for s in sorted(found, key=lambda s: (s.margin, s.image_id))]
+
+    def groups(self, ids: Iterable[str]) -> dict[str | None, list[Suggestion]]:
+        """By suggested class, the surest first; classes in order of their names, None last."""
+        groups: dict[str | None, list[Suggestion]] = {}
+        for suggestion in self.all(ids):
+            groups.setdefault(suggestion.label, []).append(suggestion)
+        return dict(sorted(groups.items(), key=lambda pair: (pair[0] is None, pair[0] or "")))
+
+    # What the person says -----------------------------------------------------------------------------------------
+
+    def reject(self, ids: Iterable[str]) -> None:
+        """Not what is suggested for these: the next best class is, and the answer counts as wrong."""
+        for image_id in ids:
+            suggestion = self.get(image_id)
+            if suggestion is not None:
+                self._rejects.setdefault(image_id, set()).add(suggestion.label)
+                self._judged += 1
+
+    def take_back(self, ids: Iterable[str]) -> None:
+        """Forgets what was rejected for these."""
+        for image_id in ids:
+            self._judged -= len(self._rejects.pop(image_id, ()))
+
+    def filed(self, ids: Iterable[str], label: str) -> None:
+        """The person filed these under a class: right where that was suggested. Call before the files move."""
+        for image_id in ids:
+            suggestion = self.get(image_id)
+            if suggestion is not None and suggestion.label is not None:
+                self._judged += 1
+                self._right += suggestion.label == label
+
+    @property
+    def score(self) -> tuple[int, int]:
+        """How many suggestions were right of how many that the person has judged so far."""
+        return self._right, self._judged
+
+    def follow(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """Pictures have other ids now."""
+        for old, new in pairs:
+            for store in (self._given["words"], self._given["learned"], self._rejects):
+                if old in store:
+                    store[new] = store.pop(old)  # type: ignore[assignment,attr-defined]
+
+    def _best(self, image_id: str, source: Source) -> Suggestion | None:
+        given = self._given[source].get(image_id)
+        if given is None:
+            return None
+        rejected = self._rejects.get(image_id, ())
+        left = sorted(((p, label) for label, p in given.items() if label not in rejected), key=lambda p: -p[0])
+        if not left:
+            return None
+        total = sum(p for p, _ in left) or 1.0
+        best, following = left[0][0] / total, (left[1][0] / total if len(left) > 1 else 0.0)
+        return Suggestion(image_id, left[0][1], best, best - following, source)
+
+
+def _by_picture(
+    ids: Sequence[str], labels: Sequence[str | None], probabilities: Floats
+) -> dict[str, dict[str | None, float]]:
+    return {i: dict(zip(labels, row, strict=True)) for i, row in zip(ids, probabilities.tolist(), strict=True)}
