@@ -37,7 +37,7 @@ _GREY = 127
 class Likeness(Protocol):
     """How well words fit pictures: cosines, (n,) float32."""
 
-    def __call__(self, pictures: Sequence[Rgb], phrase: str) -> Float32: ...
+    def __call__(self, pictures: Sequence[Rgb], phrase: str, /) -> Float32: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -146,7 +146,7 @@ def best_by_text(regions: Sequence[_Region], rgb: Rgb, phrase: str, likeness: Li
 
     The way of "Segment Anything" (Kirillov et al., 2023, appendix D.5) with the box's surroundings beside it.
     """
-    crops = []
+    crops: list[Rgb] = []
     for region in regions:
         crops += _crops(rgb, region.mask)
     fits = likeness(crops, phrase).reshape(-1, 2).mean(1)

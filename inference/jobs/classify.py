@@ -87,7 +87,7 @@ def run(request: ClassifyRequest, context: Context) -> ClassifyResult:
         if problem.severity == "error":
             raise UsageError(problem.message, remedy="Mend the prompt set.")
     context.progress(0, total, "Loading the model")
-    judges, left_out = _judges(request, context)
+    judges, left_out = panel(request, context)
     failed, done = [], 0
     for path_batch in clip_input.batches(request.paths, judges[0].classifier.input, request.workers, _batch(judges)):
         context.progress(done, total, path_batch[0].path)
@@ -136,7 +136,7 @@ def judge(classifier: Classifier, weight: float, prompt_set: PromptSet) -> Judge
     return Judge(classifier, weight, texts, found, unknown)
 
 
-def _judges(request: ClassifyRequest, context: Context) -> tuple[list[Judge], tuple[tuple[str, AppError], ...]]:
+def panel(request: ClassifyRequest, context: Context) -> tuple[list[Judge], tuple[tuple[str, AppError], ...]]:
     """The models that are there. Each is loaded once; all of them stay for the whole job."""
     judges: list[Judge] = []
     left_out: list[tuple[str, AppError]] = []
