@@ -73,9 +73,10 @@ class ModelPool:
         disk_cache_dir: where embeddings outlive the program; None for nowhere.
         disk_cache_bytes: limit of that folder.
         precision: see `device.choose`.
+        clip_device: where models of words and pictures run, when that is not `force_device`.
 
     Raises:
-        UsageError: the forced device is not here.
+        UsageError: a forced device is not here.
     """
 
     def __init__(
@@ -86,11 +87,13 @@ class ModelPool:
         disk_cache_dir: str | Path | None = None,
         disk_cache_bytes: int = 4096 * MIB,
         precision: str | None = None,
+        clip_device: str | None = None,
     ) -> None:
         devices.prepare_environment()
         warnings_allowed.allow()
         self._models_dir = models_dir
         self._chosen = devices.choose(force_device, precision)
+        self._for_clip = devices.choose(clip_device, precision) if clip_device else self._chosen
         devices.apply(self._chosen)
         self._loaded: OrderedDict[tuple[str, str], _Loaded] = OrderedDict()
         self._memory = MemoryCache(cache_bytes)
@@ -100,7 +103,9 @@ class ModelPool:
     @property
     def device(self) -> Device:
         """Where models run: the chosen device, or the CPU once a model had to move there."""
-        moved = [one.engine.device for one in self._loaded.values() if one.engine.device.kind != self._chosen.kind]
+        moved = [
+            one.engine.device for one in self._loaded.values() if one.engine.device.kind != self._place(one.family).kind
+        ]
         return moved[-1] if moved else self._chosen
 
     @property
@@ -167,7 +172,7 @@ class ModelPool:
         for one in self._loaded.values():
             one.engine.release()
         self._loaded.clear()
-        devices.release_memory(self._chosen)
+        self._free()
 
     def _encoded(self, segmenter: Segmenter, rgb: Any) -> Embedding:
         """Encodes; short of memory once more with the cached embeddings gone. Kept in main memory, not on the card."""
@@ -201,7 +206,7 @@ class ModelPool:
                 engine = self._build(spec, path, family)
                 break
             except Exception as error:
-                devices.release_memory(self._chosen)
+                self._free()
                 if not devices.is_out_of_memory(error) and not isinstance(error, OutOfMemory):
                     raise
             if not others_are_loaded:
@@ -213,14 +218,22 @@ class ModelPool:
         log.info("loaded %s on %s (%s)", model_id, engine.device.name, engine.device.reason)
         return _Loaded(engine, pictures.content_key(path), family)
 
+    def _place(self, family: str) -> Device:
+        return self._for_clip if family == "clip" else self._chosen
+
+    def _free(self) -> None:
+        """Gives cached blocks back, on every device in use."""
+        for device in {self._chosen.torch_name: self._chosen, self._for_clip.torch_name: self._for_clip}.values():
+            devices.release_memory(device)
+
     def _build(self, spec: ModelSpec, path: Path, family: str) -> Any:
         """The engine of a verified file. Each family brings its library when it is first asked for."""
         if family == "clip":
             from inference.engines.clip_load import load_classifier
 
-            return load_classifier(spec, path, pictures.content_key(path), self._chosen)
+            return load_classifier(spec, path, pictures.content_key(path), self._place(family))
         model, config = load_checkpoint(path)
-        return Segmenter(model, config, self._chosen)
+        return Segmenter(model, config, self._place(family))
 
 
 def _can_be(spec: ModelSpec, family: str) -> bool:

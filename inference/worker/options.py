@@ -20,6 +20,7 @@ class WorkerOptions:
         disk_cache_dir: folder of the embeddings kept on disk; None for none.
         disk_cache_bytes: limit of that folder; None for the pool's default.
         max_pixels: pictures with more are refused; None for the default limit.
+        clip_device: where models of words and pictures run; None for the same device.
     """
 
     models_dir: str | None = None
@@ -28,6 +29,7 @@ class WorkerOptions:
     disk_cache_dir: str | None = None
     disk_cache_bytes: int | None = None
     max_pixels: int | None = None
+    clip_device: str | None = None
 
 
 ModelsFactory = Callable[[WorkerOptions], Any]
@@ -48,5 +50,6 @@ def model_pool(options: WorkerOptions) -> Any:
         "cache_bytes": options.cache_bytes,
         "disk_cache_dir": options.disk_cache_dir,
         "disk_cache_bytes": options.disk_cache_bytes,
+        "clip_device": options.clip_device,
     }
     return ModelPool(**{name: value for name, value in given.items() if value is not None})
