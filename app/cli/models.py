@@ -77,7 +77,7 @@ def download(ctx: typer.Context, models: Ids, models_dir: ModelsDir = None, json
 
 def import_model(
     ctx: typer.Context,
-    file: Annotated[Path, typer.Argument(help="A SAM 2 checkpoint: .safetensors or .pt.")],
+    file: Annotated[Path, typer.Argument(help="A SAM 2 checkpoint (.safetensors, .pt) or a classifier of ours.")],
     name: Annotated[str | None, typer.Option(help="The name to list it under (else the file's).")] = None,
     models_dir: ModelsDir = None,
     json: JsonOption = False,

@@ -9,7 +9,7 @@ from typing import Any
 
 import timm
 import torch
-from timm.layers import Conv2dSame, set_fused_attn
+from timm.layers import Conv2dSame
 from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 
@@ -66,7 +66,14 @@ def _plain_options(options: Any) -> dict[str, Any]:
     """Numbers and words only; nothing that makes timm load files or fetch weights."""
     if not isinstance(options, dict):
         raise TypeError("options are names with values")
-    forbidden = {"pretrained", "checkpoint_path", "cache_dir", "pretrained_cfg", "pretrained_cfg_overlay", "num_classes"}
+    forbidden = {
+        "pretrained",
+        "checkpoint_path",
+        "cache_dir",
+        "pretrained_cfg",
+        "pretrained_cfg_overlay",
+        "num_classes",
+    }
     for key, value in options.items():
         if key in forbidden or not isinstance(value, (int, float, str, bool)):
             raise ValueError(f"the option {key} is not allowed")
@@ -97,8 +104,6 @@ class ConvStem(nn.Module):
 
 def build_classifier(arch: ClassifierArch) -> nn.Module:
     """A fresh model on the CPU with `len(arch.classes)` outputs. ModelError when it cannot be built."""
-    if not torch.cuda.is_available():
-        set_fused_attn(False)  # on CPUs the fused attention's gradient costs more than the rest of a small ViT
     try:
         if arch.name == SMALL_VIT:
             return _small_vit(arch)
@@ -111,7 +116,7 @@ def build_classifier(arch: ClassifierArch) -> nn.Module:
 
 
 def _small_vit(arch: ClassifierArch) -> nn.Module:
-    options = SMALL_VIT_OPTIONS | dict(arch.options)
+    options: dict[str, Any] = SMALL_VIT_OPTIONS | dict(arch.options)
     if set(options) != set(SMALL_VIT_OPTIONS) or options["stem"] not in _STEMS:
         raise ValueError(f"small-vit has {', '.join(SMALL_VIT_OPTIONS)}; stems are {' and '.join(_STEMS)}")
     if arch.image_size % options["patch"]:

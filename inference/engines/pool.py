@@ -22,6 +22,7 @@ from inference.errors import ModelError, OutOfMemory
 
 if TYPE_CHECKING:
     from inference.engines.clip import Classifier
+    from inference.engines.labeller import Labeller
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +32,7 @@ MODELS_AT_ONCE = 2  # of a family: switching back and forth between two models c
 _USES = {
     "sam2": ("masks", "Choose a SAM 2 model or the starter."),
     "clip": ("sorting by words", "Choose a CLIP model or the built-in classifier."),
+    "classifier": ("sorting into fixed classes", "Choose one that `main.py train classifier` made."),
 }
 
 
@@ -56,7 +58,7 @@ class Found:
 
 @dataclass(frozen=True, eq=False)
 class _Loaded:
-    engine: Any  # a Segmenter, a Classifier: what `_load` builds for the family
+    engine: Any  # a Segmenter, a Classifier, a Labeller: what `_load` builds for the family
     checksum: str
     family: str
 
@@ -122,6 +124,11 @@ class ModelPool:
         """A model of pictures and words, by id, open_clip's or OpenAI's name, or path. Raises as `segmenter`."""
         classifier: Classifier = self._model(model_id, "clip").engine
         return classifier
+
+    def labeller(self, model_id: str) -> Labeller:
+        """A classifier that was trained on folders, by id or file. Raises as `segmenter`."""
+        labeller: Labeller = self._model(model_id, "classifier").engine
+        return labeller
 
     def is_loaded(self, model_id: str, family: str = "sam2") -> bool:
         return (family, model_id) in self._loaded
@@ -232,6 +239,13 @@ class ModelPool:
             from inference.engines.clip_load import load_classifier
 
             return load_classifier(spec, path, pictures.content_key(path), self._place(family))
+        if family == "classifier":
+            from inference.engines.classifier_checkpoint import load_classifier as load_trained
+            from inference.engines.labeller import Labeller
+
+            trained, arch, _ = load_trained(path)
+            key = pictures.content_key(path)
+            return Labeller(trained, arch, id=spec.id, title=spec.title, checksum=key, device=self._place(family))
         model, config = load_checkpoint(path)
         return Segmenter(model, config, self._place(family))
 

@@ -70,7 +70,9 @@ class TrainClassifierResult:
 
 def run(request: TrainClassifierRequest, context: Context) -> TrainClassifierResult:
     """Raises FormatError, ModelError, StorageError or UsageError; Cancelled after writing the state to go on from."""
+    from inference.engines.classifier_checkpoint import load_classifier
     from inference.engines.classifier_model import ClassifierArch, build_classifier
+    from inference.jobs.evaluate_classifier import report_on
     from inference.training.classifier_batches import BatchPlan, PictureStore
     from inference.training.classifier_config import make_config
     from inference.training.classifier_data import Reader, find_classes
@@ -79,8 +81,7 @@ def run(request: TrainClassifierRequest, context: Context) -> TrainClassifierRes
     config = make_config(request.preset, request.settings)
     shares = config.validation_share, config.test_share, config.split_seed
     data = find_classes([Path(d) for d in request.data], *shares, request.limit)
-    norm = tuple(config.mean), tuple(config.deviation)
-    arch = ClassifierArch(config.model, data.classes, config.image_size, config.options, *norm)
+    arch = ClassifierArch(config.model, data.classes, config.image_size, config.options, config.mean, config.deviation)
     model = build_classifier(arch)
     out = Path(request.out)
     if leads():
@@ -104,8 +105,13 @@ def run(request: TrainClassifierRequest, context: Context) -> TrainClassifierRes
 
         card = {"data": list(request.data), "start": loaded, "pictures": len(stores["train"])}
         done = train(model, arch, config, stores["train"], stores["val"], out, report, card)
-        broken = {k: v for store in stores.values() for k, v in store.broken.items()}
         figures: dict[str, float] = {"val_accuracy": done.accuracy}
+        if leads() and data.test:
+            stores["test"] = PictureStore(data.test, reader, config.image_size, room)
+            best, arch, _ = load_classifier(done.best)
+            measured = report_on(best, arch, stores["test"], out / "report", out, config.flip_test, context)
+            figures |= {k: measured[k] for k in ("accuracy", "top5", "macro_f1", "calibration_error")}
+        broken = {k: v for store in stores.values() for k, v in store.broken.items()}
     finally:
         reader.close()
     return TrainClassifierResult(str(done.best), figures, done.steps, done.epochs, done.seconds, data.notes, broken)

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import torch
 
+from inference.engines.squares import as_channels, centred, normalised, resized
 from inference.errors import FormatError, ImageError
 from inference.pictures import RGBArray
 from inference.training.classifier_config import ClassifierConfig
@@ -105,7 +106,7 @@ class BatchPlan:
         size: int = 1,
     ) -> None:
         self.store, self.config = store, config
-        self.mean, self.deviation = _as_channels(mean), _as_channels(deviation)
+        self.mean, self.deviation = as_channels(mean), as_channels(deviation)
         self.batch = min(config.batch, len(store) // (2 * size) * 2 * size)
         if config.batch % (2 * size) or not self.batch:
             raise FormatError(
@@ -140,23 +141,8 @@ class BatchPlan:
         return crop[:, ::-1] if self.config.flip and row[4] < 0.5 else crop
 
 
-def resized(pixels: RGBArray, side: int) -> RGBArray:
-    """To a square, by areas when it shrinks and cubic when it grows."""
-    if pixels.shape[:2] == (side, side):
-        return pixels
-    way = cv2.INTER_AREA if min(pixels.shape[:2]) > side else cv2.INTER_CUBIC
-    return cv2.resize(pixels, (side, side), interpolation=way).astype(np.uint8, copy=False)
-
-
-def centred(pixels: RGBArray, side: int) -> RGBArray:
-    """The largest square in the middle, at the model's size: what is tested and what the finished model is shown."""
-    short = min(pixels.shape[:2])
-    top, left = ((n - short) // 2 for n in pixels.shape[:2])
-    return resized(pixels[top : top + short, left : left + short], side)
-
-
 def jittered(images: torch.Tensor, numbers: torch.Tensor, strength: float) -> torch.Tensor:
-    """Brightness, contrast and saturation of each picture × (1 ± strength). images (B, 3, H, W) 0..1; numbers (B, 3)."""
+    """Brightness, contrast and saturation × (1 ± strength). images (B, 3, H, W) 0..1; numbers (B, 3) 0..1."""
     if not strength:
         return images
     brightness, contrast, saturation = (1 + strength * (2 * numbers - 1)).T[:, :, None, None, None]
@@ -164,9 +150,9 @@ def jittered(images: torch.Tensor, numbers: torch.Tensor, strength: float) -> to
     grey = (images * _GREY).sum(1, keepdim=True)
     mean = grey.mean((2, 3), keepdim=True)
     # contrast and saturation are both blends, towards the mean grey and towards each pixel's own
-    return (saturation * (mean + contrast * (images - mean)) + (1 - saturation) * (mean + contrast * (grey - mean))).clamp_(
-        0, 1
-    )
+    return (
+        saturation * (mean + contrast * (images - mean)) + (1 - saturation) * (mean + contrast * (grey - mean))
+    ).clamp_(0, 1)
 
 
 def batches(plan: BatchPlan, first_step: int, ahead: int = 3) -> Generator[LabelledBatch]:
@@ -192,15 +178,4 @@ def test_batches(
         yield normalised(np.stack(squares), mean, deviation)
 
 
-def normalised(squares: RGBArray, mean: Sequence[float], deviation: Sequence[float]) -> torch.Tensor:
-    """(B, S, S, 3) uint8 to (B, 3, S, S) float32 as the model wants it."""
-    images = torch.from_numpy(squares).permute(0, 3, 1, 2).float().div_(255)
-    images = (images - _as_channels(mean)) / _as_channels(deviation)
-    return images.contiguous(memory_format=torch.channels_last)
-
-
-def _as_channels(values: Sequence[float]) -> torch.Tensor:
-    return torch.tensor(tuple(values))[:, None, None]
-
-
-_GREY = _as_channels((0.299, 0.587, 0.114))
+_GREY = as_channels((0.299, 0.587, 0.114))

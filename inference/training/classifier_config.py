@@ -62,7 +62,7 @@ class ClassifierConfig:
         return min(1.0, max(warm, 1e-3)) * fall
 
 
-_SHORT: dict[str, Any] = {"warmup_share": 0.06, "batch": 128, "ema": 0.998, "epochs": 1000.0, "minutes": 60.0}
+_SHORT: dict[str, Any] = {"warmup_share": 0.06, "batch": 128, "ema": 0.998, "minutes": 60.0}
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
     # From scratch, 32 pixels, an hour on two cores: a hybrid (convolutional stem), little mixing.
@@ -99,8 +99,12 @@ def make_config(preset: str | None, settings: Mapping[str, Any]) -> ClassifierCo
     """The preset (none: the defaults) with `settings` over it. UsageError for names that do not exist."""
     if preset is not None and preset not in PRESETS:
         raise UsageError(f"There is no preset “{preset}”.", remedy=f"There are {', '.join(PRESETS)}.")
+    chosen = (dict(PRESETS[preset]) if preset else {}) | dict(settings)
+    if (chosen.get("minutes") or chosen.get("cpu_minutes")) and "epochs" not in chosen:
+        usual = ClassifierConfig()  # the budget says when it ends; the same share of it warms up
+        chosen = {"epochs": 1e6, "warmup_share": usual.warmup_epochs / usual.epochs} | chosen
     try:
-        config = ClassifierConfig(**(dict(PRESETS[preset]) if preset else {}) | dict(settings))
+        config = ClassifierConfig(**chosen)
     except TypeError as error:
         raise UsageError(f"There is no such training setting: {error}.", remedy="See docs/classifiers.md.") from error
     _check(config)

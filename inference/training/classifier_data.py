@@ -198,13 +198,16 @@ def _look(source: Path) -> _Found:
 def _sorted_out(names: Iterator[str], source: Path) -> _Found:
     """Names of pictures, and of folders with a slash at the end, to parts and classes."""
     paths = list(names)
-    tops = {PurePosixPath(p).parts[0].lower() for p in paths if "/" in p}
+    wrap = _wrapping(paths)
+    tops = {p.removeprefix(wrap).split("/")[0].lower() for p in paths if "/" in p.removeprefix(wrap)}
     has_parts = bool(tops & {k for k, v in PARTS.items() if v == "train"})
     found = _Found()
     folders: set[str] = set()
     counts: Counter[str] = Counter()
     for path in sorted(paths):
-        pieces = PurePosixPath(path).parts
+        pieces = PurePosixPath(path.removeprefix(wrap)).parts
+        if not pieces:
+            continue
         part = PARTS.get(pieces[0].lower(), "") if has_parts else ""
         if has_parts and not part:
             found.loose += not path.endswith("/")
@@ -225,6 +228,15 @@ def _sorted_out(names: Iterator[str], source: Path) -> _Found:
     return found
 
 
+def _wrapping(paths: Sequence[str]) -> str:
+    """The one folder around all parts or class folders ("cifar10/"), as zips often have it; "" when there is none."""
+    tops = {path.split("/")[0] for path in paths}
+    pictures = [path for path in paths if not path.endswith("/")]
+    if len(tops) == 1 and not tops & set(PARTS) and pictures and all(path.count("/") > 1 for path in pictures):
+        return f"{next(iter(tops))}/"
+    return ""
+
+
 def _walk(root: Path) -> Iterator[str]:
     """Relative names of pictures and (with a slash) folders; hidden ones and links out of the folder are left out."""
     for folder, folders, files in os.walk(root):
@@ -240,13 +252,6 @@ def _walk(root: Path) -> Iterator[str]:
 def _members(archive: zipfile.ZipFile, source: Path) -> Iterator[str]:
     """Names of a zip's pictures. They are only read, never unpacked; names that lead out are refused all the same."""
     infos = archive.infolist()
-    roots = {i.filename.split("/")[0] for i in infos if "/" in i.filename}
-    if len(roots) == 1 and not roots & set(PARTS):
-        raise FormatError(
-            f"The zip holds one folder, {next(iter(roots))}, around everything.", source, "Zip the class folders."
-        ) if all(i.filename.count("/") > 1 or i.is_dir() for i in infos) else FormatError(
-            "The zip holds a single class folder.", source, "Zip two or more class folders."
-        )
     for info in infos:
         path = PurePosixPath(info.filename)
         if "\\" in info.filename or path.is_absolute() or ".." in path.parts:

@@ -23,6 +23,7 @@ from inference.training.classifier_batches import BatchPlan, LabelledBatch, Pict
 from inference.training.classifier_config import ClassifierConfig
 from inference.training.state import Ema, RunState, load_state, save_state
 from inference.training.together import Team
+from inference.weights.quiet import silent
 
 Report = Callable[[float, str, dict[str, Any] | None], None]
 """(part of the run that is done 0..1, one line, new figures if any); raises Cancelled to stop with a checkpoint."""
@@ -69,6 +70,8 @@ def train(
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = model.to(device, memory_format=torch.channels_last)
     freeze(model, config.frozen_blocks)
+    if device.type == "cpu":
+        unfuse_attention(model)
     optimizer = make_optimizer(model, config)
     ema = Ema(model, config.ema)
     state_file, best_file, last_file = out / "state.pt", out / "best.safetensors", out / "last.safetensors"
@@ -130,6 +133,7 @@ def train(
             save_state(state_file, model, ema, optimizer, state)
         raise
     if team.leads:
+        save_state(state_file, model, ema, optimizer, state)
         if state.step % every or state.best < 0:
             validate()
         save_state(state_file, model, ema, optimizer, state)
@@ -139,7 +143,12 @@ def train(
 
 
 def training_step(
-    model: nn.Module, batch: LabelledBatch, mixup: Mixup | None, config: ClassifierConfig, step: int, device: torch.device
+    model: nn.Module,
+    batch: LabelledBatch,
+    mixup: Mixup | None,
+    config: ClassifierConfig,
+    step: int,
+    device: torch.device,
 ) -> tuple[torch.Tensor, float]:
     """The loss of one batch, and how many of its pictures (mixed ones by their larger part) were told right."""
     images, labels = batch.images.to(device), batch.labels.to(device)
@@ -231,6 +240,13 @@ def freeze(model: nn.Module, blocks: int) -> None:
         part.requires_grad_(False)
 
 
+def unfuse_attention(model: nn.Module) -> None:
+    """On CPUs the gradient of the fused attention costs more than all the rest of a small ViT."""
+    for module in model.modules():
+        if hasattr(module, "fused_attn"):
+            module.fused_attn = False  # timm's switch; the weights and the answers are the same
+
+
 def make_optimizer(model: nn.Module, config: ClassifierConfig) -> torch.optim.AdamW:
     """AdamW with groups: the new last layer or not, matrices (decayed) or vectors (not)."""
     head = {id(p) for p in model.get_classifier().parameters()}
@@ -272,8 +288,17 @@ def accuracy_of(model: nn.Module, pictures: PictureStore, arch: ClassifierArch) 
 
 
 @torch.no_grad()
-def logits_of(model: nn.Module, pictures: PictureStore, arch: ClassifierArch, flip: bool = False) -> torch.Tensor:
-    """(n, classes) float32 logits of all pictures in order; with `flip` the mean with those of the mirror images."""
+def logits_of(
+    model: nn.Module,
+    pictures: PictureStore,
+    arch: ClassifierArch,
+    flip: bool = False,
+    told: Callable[[int], None] = silent,
+) -> torch.Tensor:
+    """(n, classes) float32 logits of all pictures in order; with `flip` the mean with those of the mirror images.
+
+    `told` hears how many are done and may raise to stop.
+    """
     device = next(model.parameters()).device
     model.eval()
     rows = []
@@ -284,6 +309,7 @@ def logits_of(model: nn.Module, pictures: PictureStore, arch: ClassifierArch, fl
             if flip:
                 answers = (answers + model(images.flip(3)).float()) / 2
         rows.append(answers.cpu())
+        told(sum(len(row) for row in rows))
     return torch.cat(rows)
 
 

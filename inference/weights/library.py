@@ -60,7 +60,7 @@ def import_file(
     """
     source, target_dir = paths.typed(path), paths.models_dir(models_dir)
     checks.check_container(source)
-    architecture = _recognised(source)
+    family, architecture = _recognised(source)
     size = source.stat().st_size
     digest = checks.sha256_of(source, lambda done: progress(done, 2 * size))
     for folder, record in manifest.installed(target_dir):
@@ -83,6 +83,7 @@ def import_file(
                 sha256=digest,
                 source="import",
                 title=name or source.stem,
+                family=family,
                 origin=str(source.resolve()),
                 architecture=architecture,
                 installed=manifest.now(),
@@ -117,12 +118,16 @@ def remove(spec: ModelSpec, models_dir: str | Path | None = None) -> int:
     return freed
 
 
-def _recognised(source: Path) -> str:
-    """A line about the architecture; raises ModelError when the weights fit none. Loads torch."""
+def _recognised(source: Path) -> tuple[str, str]:
+    """The family and a line about the architecture; raises ModelError when the weights fit none. Loads torch."""
     from inference.engines.checkpoint import load_checkpoint
+    from inference.engines.classifier_checkpoint import is_classifier, load_classifier
 
+    if is_classifier(source):
+        _, arch, _ = load_classifier(source)
+        return "classifier", f"{arch.name}, {len(arch.classes)} classes, {arch.image_size} px"
     _, config = load_checkpoint(source)
-    return f"{config.name}, {config.image_size} px"
+    return "sam2", f"{config.name}, {config.image_size} px"
 
 
 def _free_id(name: str, models_dir: Path, *, exact: bool) -> str:
