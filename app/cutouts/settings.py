@@ -35,6 +35,7 @@ class CutoutSettings:
         classify: the prompts and models that pictures are sorted by; None to keep the folders they came in.
         words: the classifier that understands a text focus.
         workers: threads that read, and threads that write.
+        max_tokens: how much of a prompt is read; None for what the models read by themselves.
         debug: overlays with the clicks are written too.
     """
 
@@ -45,18 +46,19 @@ class CutoutSettings:
     classify: ClassifyRequest | None = None
     words: str = ""
     workers: int = 2
+    max_tokens: int | None = None
     debug: bool = False
 
     def check(self) -> None:
         """UsageError when the format cannot hold the looks."""
-        if self.form not in SUFFIXES:
-            raise UsageError(f"“{self.form}” is no format for cut-outs.", None, f"Choose {', '.join(SUFFIXES)}.")
         if self.form == "jpeg" and self.model and not self.look.opaque:
             raise UsageError("JPEG cannot hold transparency.", None, "Choose another background, or PNG or WebP.")
 
     def request(self, images: tuple[str, ...]) -> CutoutRequest:
         """The job for these pictures."""
-        return CutoutRequest(images, self.model, self.focus, self.look, self.classify, self.words, self.workers)
+        return CutoutRequest(
+            images, self.model, self.focus, self.look, self.classify, self.words, self.workers, self.max_tokens
+        )
 
     def to_json(self) -> dict[str, Any]:
         """What decides on the results, for reports and for `fingerprint`."""
@@ -73,6 +75,18 @@ class CutoutSettings:
     def fingerprint(self) -> str:
         """Equal for batches that would give the same files."""
         return hashlib.blake2b(json.dumps(self.to_json(), sort_keys=True).encode(), digest_size=8).hexdigest()
+
+
+def form_of(text: str) -> Form:
+    """The format a person named. UsageError when it is none."""
+    wish = text.strip().lower().lstrip(".")
+    if wish == "png":
+        return "png"
+    if wish == "webp":
+        return "webp"
+    if wish in ("jpeg", "jpg"):
+        return "jpeg"
+    raise UsageError(f"“{text}” is no format for cut-outs.", None, f"Choose {', '.join(SUFFIXES)}.")
 
 
 def encoded(rgba: npt.NDArray[np.uint8], form: str, quality: int = 92) -> bytes:

@@ -22,6 +22,7 @@ from inference.errors import AppError, ImageError, UsageError
 from inference.focus import Focus
 from inference.jobs.classify import ClassifyRequest, Judge, panel
 from inference.jobs.segment import device_words
+from inference.long_prompts import with_tokens
 from inference.looks import Look
 from inference.masks import Mask
 from inference.prompt_sets import Problem, problems
@@ -55,6 +56,7 @@ class CutoutRequest:
         classify: the models and prompts that say what it shows (its `paths` are not looked at); None for nothing.
         words: the classifier that understands a text focus; "" for none.
         workers: threads that read pictures.
+        max_tokens: how much of a prompt is read; None for what each model reads by itself.
     """
 
     images: tuple[str, ...]
@@ -64,6 +66,7 @@ class CutoutRequest:
     classify: ClassifyRequest | None = None
     words: str = ""
     workers: int = 2
+    max_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -177,6 +180,9 @@ def _convened(tools: _Tools) -> Jury | None:
         if problem.severity == "error":
             raise UsageError(problem.message, remedy="Mend the prompt set.")
     judges, left_out = panel(asked, tools.context)
+    most = tools.request.max_tokens
+    if most is not None:
+        judges = [with_tokens(judge, asked.prompt_set, most) for judge in judges]
     tools.judges = tuple(judges)
     return Jury(
         device_words(judges[0].classifier.device),
