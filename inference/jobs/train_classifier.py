@@ -70,6 +70,8 @@ class TrainClassifierResult:
 
 def run(request: TrainClassifierRequest, context: Context) -> TrainClassifierResult:
     """Raises FormatError, ModelError, StorageError or UsageError; Cancelled after writing the state to go on from."""
+    import torch
+
     from inference.engines.classifier_checkpoint import load_classifier
     from inference.engines.classifier_model import ClassifierArch, build_classifier
     from inference.jobs.evaluate_classifier import report_on
@@ -82,6 +84,7 @@ def run(request: TrainClassifierRequest, context: Context) -> TrainClassifierRes
     shares = config.validation_share, config.test_share, config.split_seed
     data = find_classes([Path(d) for d in request.data], *shares, request.limit)
     arch = ClassifierArch(config.model, data.classes, config.image_size, config.options, config.mean, config.deviation)
+    torch.manual_seed(config.seed)
     model = build_classifier(arch)
     out = Path(request.out)
     if leads():

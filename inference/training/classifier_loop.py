@@ -73,6 +73,7 @@ def train(
     if device.type == "cpu":
         unfuse_attention(model)
     optimizer = make_optimizer(model, config)
+    team.share(model)
     ema = Ema(model, config.ema)
     state_file, best_file, last_file = out / "state.pt", out / "best.safetensors", out / "last.safetensors"
     state = load_state(state_file, model, ema, optimizer) if state_file.exists() else RunState()

@@ -54,6 +54,13 @@ class Team:
         for gradient, part in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
             gradient.copy_(part.view_as(gradient))
 
+    def share(self, model: nn.Module) -> None:
+        """Gives every process the leader's weights and statistics: averaged gradients mean nothing otherwise."""
+        if self.size == 1:
+            return
+        for tensor in model.state_dict().values():
+            dist.broadcast(tensor, 0)
+
     def leave(self) -> None:
         if self.size > 1 and dist.is_initialized():
             dist.destroy_process_group()
