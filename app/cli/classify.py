@@ -117,8 +117,8 @@ def check(
     for problem in found:
         colour = "red" if problem.severity == "error" else "yellow"
         voice.say(f"[{colour}]{problem.severity}[/] {escape(problem.message)}")
-    for word in unknown:
-        voice.say(f"[yellow]unknown[/] {escape(_unknown(word))}")
+    if unknown:
+        voice.say(f"[yellow]unknown[/] {escape(_unlearned(unknown))}")
     voice.say(
         f"{chosen.name}: {len(chosen.items)} items, {sum(map(len, chosen.prompts()))} prompts, {len(found)} problems"
     )
@@ -191,14 +191,17 @@ def _tell(voice: Output, result: ClassifyResult) -> None:
         voice.warn(f"{model} takes no part: {error}")
     for problem in result.problems:
         voice.warn(problem.message)
-    for word in result.unknown:
-        voice.warn(_unknown(word))
+    if result.unknown:
+        voice.warn(_unlearned(result.unknown))
     models = ", ".join(name if weight == 1 else f"{name} × {weight:g}" for name, weight in result.models)
     voice.say(f"[dim]{result.prompts} prompts, {escape(models)}[/]")
 
 
-def _unknown(word: str) -> str:
-    return f"The built-in model has not learned “{word}”; `main.py models download vit-b-32-openai` knows any word."
+def _unlearned(words: tuple[str, ...]) -> str:
+    named = ", ".join(f"“{word}”" for word in words)
+    return (
+        f"The built-in model has not learned {named}. `main.py models download vit-b-32-openai` gets one for any word."
+    )
 
 
 def _about(result: ClassifyResult | None, members: tuple[tuple[str, float], ...]) -> dict[str, Any]:
