@@ -11,6 +11,7 @@ import typer
 from app.cli.evaluate import job_context, weights_of
 from app.cli.output import JsonOption, output
 from app.cli.train_classifier import classifier, setting
+from app.cli.train_words import words
 from inference.errors import ImageError
 
 
@@ -19,6 +20,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(help="Train a model on annotated or sorted pictures.", no_args_is_help=True)
     group.command("sam2")(sam2)
     group.command("classifier")(classifier)
+    group.command("words")(words)
 
     @group.callback()
     def kinds() -> None:

@@ -1,0 +1,314 @@
+"""Aligns an ImageNet image tower to CLIP's text space: the picture tower of the built-in classifier.
+
+The text embeddings stay where they are (anchors); the tower learns to put pictures beside their names. A picture counts
+for its name or one of the name's parents, and is held against all names that exclude it (a picture of a dog whose breed
+nobody noted is not held against breeds). Beside the labels, what the ImageNet classifier says of the clear picture is
+kept (distillation, Hinton et al. 2015), which carries names of which there are few pictures. Text as a fixed target for
+labelled pictures: DeViSE (Frome et al. 2013); the locked tower: LiT (Zhai et al. 2022).
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+import math
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import timm
+import torch
+from timm.utils import ModelEmaV3
+from torch import Tensor, nn
+from torch.nn import functional
+
+from inference.training import clip_augment
+from inference.training.clip_pictures import Packed
+from inference.training.clip_words import Words
+
+log = logging.getLogger(__name__)
+
+SCALE = 100.0  # of cosines, as CLIP's own
+TRUNK = "mobilenetv2_100"
+_THREADS = 2
+_TEACHER_SIDE = 192
+_TEACHES_FROM = 96  # pixels a picture must have for the teacher's word to be worth something
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How the image tower is trained. Rates are those of AdamW after the warm-up."""
+
+    side: int = 128
+    batch: int = 128
+    steps: int = 3000
+    trunk_rate: float = 4e-4
+    head_rate: float = 1e-3
+    weight_decay: float = 0.02
+    warm_up: int = 100
+    teacher_share: float = 0.5
+    own_name: float = 0.6  # of the draws name the picture itself, the rest one of its parents
+    ema: float = 0.998
+    seed: int = 0
+    save_every: int = 200
+
+
+class Tower(nn.Module):
+    """timm's trunk, mean pooling and a linear map, as open_clip's `TimmModel` with `proj="linear"`."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.trunk = timm.create_model(TRUNK, pretrained=False, num_classes=0)
+        self.proj = nn.Linear(self.trunk.num_features, dim, bias=False)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """(n, 3, h, w) in -1..1 to (n, dim) float32 unit rows."""
+        return functional.normalize(self.proj(self.trunk(pictures)).float(), dim=-1)
+
+
+def tower_from(weights: dict[str, Tensor], dim: int) -> Tower:
+    """A tower with an ImageNet trunk. Its folded batch norms stay as they are: the tower is trained in eval mode."""
+    tower = Tower(dim)
+    trunk = {k: v.float() for k, v in weights.items() if not k.startswith("classifier.")}
+    tower.trunk.load_state_dict(trunk)
+    return tower.eval()
+
+
+class _InFloat32(nn.Module):
+    """A convolution kept out of autocast: strided depthwise ones in bfloat16 take twice the time of all the rest."""
+
+    def __init__(self, conv: nn.Conv2d) -> None:
+        super().__init__()
+        self.conv = conv
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.autocast("cpu", enabled=False):
+            found: Tensor = self.conv(x.float())
+            return found
+
+
+def lighten(tower: Tower) -> Tower:
+    """A copy for training on a processor: batch norms, which stay as they are, become biases of their convolutions."""
+    light = copy.deepcopy(tower)
+    for parent, conv_name, norm_name in _pairs(light.trunk):
+        conv, norm = getattr(parent, conv_name), getattr(parent, norm_name)
+        gain = norm.weight.data / torch.sqrt(norm.running_var + norm.eps)
+        conv.weight.data.mul_(gain[:, None, None, None])
+        conv.bias = nn.Parameter(norm.bias.data - norm.running_mean * gain)
+        setattr(parent, norm_name, norm.act)
+        if conv.groups > 1 and conv.stride[0] > 1:
+            setattr(parent, conv_name, _InFloat32(conv))
+    return light
+
+
+def restored(light: Tower, tower: Tower) -> Tower:
+    """`tower` with the weights of its light copy, computing the same."""
+    whole = copy.deepcopy(tower)
+    for (from_, conv_name, _), (to, _, norm_name) in zip(_pairs(light.trunk), _pairs(whole.trunk), strict=True):
+        conv = getattr(from_, conv_name)
+        conv = conv.conv if isinstance(conv, _InFloat32) else conv
+        norm = getattr(to, norm_name)
+        getattr(to, conv_name).weight.data.copy_(conv.weight.data)
+        norm.weight.data.fill_(1.0).mul_(torch.sqrt(norm.running_var + norm.eps))
+        norm.bias.data.copy_(conv.bias.data + norm.running_mean)
+    whole.proj.load_state_dict(light.proj.state_dict())
+    return whole.eval()
+
+
+def _pairs(trunk: nn.Module) -> list[tuple[nn.Module, str, str]]:
+    """(module, its convolution's name, the name of the batch norm after it), from the picture on."""
+    found = []
+    names = (("conv_stem", "bn1"), ("conv_pw", "bn1"), ("conv_dw", "bn2"), ("conv_pwl", "bn3"), ("conv_head", "bn2"))
+    for module in trunk.modules():
+        separable = hasattr(module, "conv_dw") and not hasattr(module, "conv_pwl")  # its norms are counted otherwise
+        pairs = (("conv_dw", "bn1"), ("conv_pw", "bn2")) if separable else names
+        found += [(module, conv, norm) for conv, norm in pairs if hasattr(module, conv) and hasattr(module, norm)]
+    return found
+
+
+def as_input(rgb: npt.NDArray[np.uint8]) -> Tensor:
+    """(n, h, w, 3) uint8 to (n, 3, h, w) float32 in -1..1, channels last."""
+    return torch.from_numpy(rgb).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+
+
+def teacher_says(weights: dict[str, Tensor], packed: Packed, hidden: list[int]) -> Tensor:
+    """(n, 1000) float16 probabilities of the ImageNet classifier for each clear picture; zeros for the others.
+
+    Args:
+        hidden: classes it must not name (held out).
+    """
+    model = timm.create_model(TRUNK, pretrained=False, pad_type="same").eval()
+    model.load_state_dict({k: v.float() for k, v in weights.items()})
+    said = torch.zeros(len(packed), 1000, dtype=torch.float16)
+    clear = np.flatnonzero(packed.side >= _TEACHES_FROM)
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        for rows in np.array_split(clear, max(1, len(clear) // 64)):
+            views = np.stack([clip_augment.whole(packed.picture(int(i)), _TEACHER_SIDE) for i in rows])
+            logits = model(as_input(views)).float()
+            logits[:, hidden] = -torch.inf
+            said[torch.from_numpy(rows)] = logits.softmax(1).half()
+    return said
+
+
+def fit_head(tower: Tower, packed: Packed, anchors: Tensor, side: int, seed: int, count: int = 3000) -> None:
+    """Starts the map from ridge regression of features to anchors, so that the trunk is not torn at first."""
+    rows = np.random.default_rng(seed).choice(len(packed), min(count, len(packed)), replace=False)
+    features = []
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        for part in np.array_split(rows, max(1, len(rows) // 128)):
+            views = np.stack([clip_augment.whole(packed.picture(int(i)), side) for i in part])
+            features.append(tower.trunk(as_input(views)).float())
+    x = torch.cat(features)
+    y = anchors[torch.from_numpy(packed.label[rows].astype(np.int64))]
+    y = y - 0.9 * anchors.mean(0)
+    gram = x.T @ x + 30.0 * torch.eye(x.shape[1])
+    with torch.no_grad():
+        tower.proj.weight.copy_(torch.linalg.solve(gram, x.T @ y).T)
+
+
+class Trainer:
+    """The loop, which can stop at any step and go on from its file."""
+
+    def __init__(
+        self, recipe: Recipe, words: Words, packed: Packed, weights: dict[str, Tensor], hidden: list[str], said: Tensor
+    ):
+        torch.manual_seed(recipe.seed)
+        self.recipe, self.words, self.packed = recipe, words, packed
+        index = words.index
+        anchors = torch.from_numpy(words.anchors)
+        self.tower = tower_from(weights, anchors.shape[1])
+        self.positives = [words.positives(name) for name in words.names]
+        known = {p for label in set(packed.label.tolist()) for p in self.positives[label]}
+        known |= {p for name in words.imagenet if name not in hidden for p in self.positives[index[name]]}
+        self.known = torch.tensor(sorted(known - {index[name] for name in hidden}))
+        self.place = {int(k): i for i, k in enumerate(self.known)}
+        self.anchors = anchors[self.known]
+        compatible = torch.from_numpy(words.compatible())
+        self.compatible = compatible[:, self.known]
+        self.teacher = said
+        self.imagenet = anchors[torch.tensor([index[name] for name in words.imagenet])]
+        fit_head(self.tower, packed, anchors, recipe.side, recipe.seed)
+        self._whole = self.tower
+        self.tower = lighten(self.tower).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.ema = ModelEmaV3(self.tower, decay=recipe.ema, use_warmup=True)
+        groups = [
+            {"params": list(self.tower.trunk.parameters()), "rate": recipe.trunk_rate},
+            {"params": list(self.tower.proj.parameters()), "rate": recipe.head_rate},
+        ]
+        self.optimizer = torch.optim.AdamW(groups, lr=0.0, weight_decay=recipe.weight_decay)
+        self.step = 0
+        # A thread a core with half of the pictures each: no core waits for another at every operation.
+        torch.set_num_threads(1)
+        self._threads = ThreadPoolExecutor(_THREADS)
+
+    def rows(self, step: int) -> npt.NDArray[np.int64]:
+        """The pictures of a step: an order by epoch, drawn so that each set has its say."""
+        rng = np.random.default_rng((self.recipe.seed, step))
+        return rng.integers(0, len(self.packed), self.recipe.batch)
+
+    def loss(self, views: npt.NDArray[np.uint8], rows: npt.NDArray[np.int64], seed: tuple[int, ...]) -> Tensor:
+        recipe = self.recipe
+        rng = np.random.default_rng(seed)
+        labels = self.packed.label[rows].astype(np.int64)
+        own = [self.positives[label] for label in labels]
+        target = [p[0] if len(p) == 1 or rng.random() < recipe.own_name else int(rng.choice(p[1:])) for p in own]
+        with torch.autocast("cpu", torch.bfloat16):
+            embeddings = self.tower(as_input(views).contiguous(memory_format=torch.channels_last))
+        logits = SCALE * embeddings @ self.anchors.T
+        places = torch.tensor([self.place[t] for t in target])
+        allowed = self.compatible[torch.from_numpy(labels)]
+        allowed = allowed | self.compatible[torch.tensor(target)]
+        allowed[torch.arange(len(rows)), places] = False
+        named = functional.cross_entropy(logits.masked_fill(allowed, -torch.inf), places, label_smoothing=0.0)
+        said = self.teacher[torch.from_numpy(rows)].float()
+        taught = said.sum(1) > 0.5
+        if not bool(taught.any()):
+            return named
+        guess = (SCALE * embeddings[taught] @ self.imagenet.T).log_softmax(1)
+        kept = -(said[taught] * guess).sum(1).mean()
+        return (1 - recipe.teacher_share) * named + recipe.teacher_share * kept * taught.float().mean()
+
+    def train(self, file: Path, minutes: float, report: Callable[[int, float, float], None]) -> bool:
+        """Goes on until the last step or until the minutes are over; True when it is done."""
+        end = time.monotonic() + minutes * 60
+        recipe = self.recipe
+        if file.is_file():
+            self.load(file)
+        with ThreadPoolExecutor(1) as ahead:
+
+            def prepared(step: int) -> tuple[npt.NDArray[np.int64], Any]:
+                rows = self.rows(step)
+                return rows, ahead.submit(clip_augment.batch, self.packed, rows, recipe.side, (recipe.seed, step, 2))
+
+            rows, views = prepared(self.step)
+            while self.step < recipe.steps and time.monotonic() < end:
+                following = prepared(self.step + 1)
+                loss = self._advance(views.result(), rows)
+                rows, views = following
+                if self.step % 20 == 0:
+                    report(self.step, loss, self._factor())
+                if self.step % recipe.save_every == 0:
+                    self.save(file)
+        self.save(file)
+        return self.step >= recipe.steps
+
+    def result(self) -> Tower:
+        """The averaged tower as open_clip knows it."""
+        return restored(self.ema.module, self._whole)
+
+    def _factor(self) -> float:
+        recipe = self.recipe
+        if self.step < recipe.warm_up:
+            return (self.step + 1) / recipe.warm_up
+        return 0.5 * (1 + math.cos(math.pi * (self.step - recipe.warm_up) / (recipe.steps - recipe.warm_up)))
+
+    def _advance(self, views: npt.NDArray[np.uint8], rows: npt.NDArray[np.int64]) -> float:
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["rate"] * self._factor()
+        parameters = list(self.tower.parameters())
+        shares = list(zip(np.array_split(views, _THREADS), np.array_split(rows, _THREADS), strict=True))
+
+        def share(number: int) -> tuple[float, tuple[Tensor, ...]]:
+            loss = self.loss(*shares[number], (self.recipe.seed, self.step, 1, number))
+            return float(loss.detach()), torch.autograd.grad(loss, parameters)
+
+        found = list(self._threads.map(share, range(_THREADS)))
+        for parameter, *gradients in zip(parameters, *(gradients for _, gradients in found), strict=True):
+            parameter.grad = torch.stack(gradients).mean(0)
+        nn.utils.clip_grad_norm_(parameters, 2.0)
+        self.optimizer.step()
+        self.ema.update(self.tower, step=self.step)
+        self.step += 1
+        return sum(loss for loss, _ in found) / _THREADS
+
+    def save(self, file: Path) -> None:
+        state = {
+            "step": self.step, "tower": self.tower.state_dict(), "ema": self.ema.module.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+        }  # fmt: skip
+        beside = file.with_suffix(".part")
+        torch.save(state, beside)
+        beside.replace(file)
+
+    def load(self, file: Path) -> None:
+        state = torch.load(file, weights_only=True)
+        self.step = int(state["step"])
+        self.tower.load_state_dict(state["tower"])
+        self.ema.module.load_state_dict(state["ema"])
+        self.optimizer.load_state_dict(state["optimizer"])
+
+
+def embed(tower: nn.Module, packed: Packed, side: int, rows: npt.NDArray[np.int64] | None = None) -> Tensor:
+    """(n, dim) float32 unit rows of whole pictures."""
+    chosen = np.arange(len(packed)) if rows is None else rows
+    found = []
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+        for part in np.array_split(chosen, max(1, len(chosen) // 128)):
+            views = np.stack([clip_augment.whole(packed.picture(int(i)), side) for i in part])
+            found.append(tower(as_input(views).contiguous(memory_format=torch.channels_last)))
+    return torch.cat(found)

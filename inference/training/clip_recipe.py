@@ -1,0 +1,113 @@
+"""The whole recipe of the built-in classifier, from development data to a folder that open_clip loads.
+
+Stages that are done are not done again, so a run that was stopped goes on: pack the pictures, ask the teacher, train
+the picture tower (by far the longest), train the text tower, write the folder.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from open_clip.model import CLIP
+from open_clip.tokenizer import SimpleTokenizer
+from safetensors.torch import load_file
+
+from inference.errors import UsageError
+from inference.training import clip_export, clip_images, clip_pictures, clip_text
+from inference.training.clip_words import Words, gather
+
+Say = Callable[[int, int, str], None]
+
+TEXT_STEPS = 3000
+WEIGHTS = "mobilenetv2_100_imagenet.safetensors"
+
+
+def words_of(shared: Path) -> Words:
+    """The words, from the text embeddings and the ImageNet classifier of the development folder."""
+    data = shared / "data"
+    file = data / "clip_text" / "vit_b32_object_names.npz"
+    for needed in (file, shared / "weights" / WEIGHTS):
+        if not needed.is_file():
+            raise UsageError(
+                "The development data is not whole.", needed, "Name the folder that has data/ and weights/."
+            )
+    with np.load(file) as found:
+        names, embeddings = [str(n) for n in found["names"]], found["embeddings"].astype(np.float32)
+    classifier = load_file(shared / "weights" / WEIGHTS)["classifier.weight"].float().numpy()
+    return gather(names, embeddings, clip_pictures.imagenet_names(data), classifier)
+
+
+def run(shared: Path, out: Path, minutes: float, say: Say, recipe: clip_images.Recipe | None = None) -> Path | None:
+    """Trains in `out` and returns the finished folder; None when the minutes were over first.
+
+    Args:
+        shared: the development folder with `data/` and `weights/`.
+        minutes: for the picture tower.
+        say: told (done, total, what) along the way; may raise to stop.
+    """
+    recipe = recipe or clip_images.Recipe()
+    out.mkdir(parents=True, exist_ok=True)
+    words = words_of(shared)
+    hidden = sorted(clip_pictures.held_out(words, shared / "data"))
+    say(0, recipe.steps, "Packing pictures")
+    packed = _packed(words, shared / "data", out / "train")
+    weights = load_file(shared / "weights" / WEIGHTS)
+    tower = _tower(words, packed, weights, hidden, out, recipe, minutes, say)
+    if tower is None:
+        return None
+    tokens = out / "bpe.txt.gz"
+    if not tokens.is_file():
+        clip_text.write_bpe(clip_text.vocabulary_texts(words), tokens)
+    model = _texts(words, tokens, out / "text.pt", say)
+    clip_export.put_tower(model, tower)
+    folder = out / "winnow-clip"
+    seen = {words.names[p] for label in set(packed.label.tolist()) for p in words.positives(words.names[label])}
+    clip_export.write(folder, model, words, seen)
+    shutil.copyfile(tokens, folder / tokens.name)
+    return folder
+
+
+def _packed(words: Words, data: Path, folder: Path) -> clip_pictures.Packed:
+    if not (folder / "labels.npz").is_file():
+        clip_pictures.pack(words, data, "train").save(folder)
+    return clip_pictures.Packed.load(folder)
+
+
+def _tower(
+    words: Words,
+    packed: clip_pictures.Packed,
+    weights: dict[str, torch.Tensor],
+    hidden: list[str],
+    out: Path,
+    recipe: clip_images.Recipe,
+    minutes: float,
+    say: Say,
+) -> clip_images.Tower | None:
+    said = out / "said.pt"
+    if not said.is_file():
+        say(0, recipe.steps, "Asking the teacher")
+        outside = [i for i, name in enumerate(words.imagenet) if name in hidden]
+        torch.save(clip_images.teacher_says(weights, packed, outside), said)
+    teacher = torch.load(said, weights_only=True)
+    trainer = clip_images.Trainer(recipe, words, packed, weights, hidden, teacher)
+    done = trainer.train(out / "state.pt", minutes, lambda step, loss, _: say(step, recipe.steps, f"loss {loss:.3f}"))
+    return trainer.result() if done else None
+
+
+def _texts(words: Words, tokens: Path, file: Path, say: Say) -> CLIP:
+    tokenizer = SimpleTokenizer(str(tokens), context_length=clip_text.CONTEXT)
+    torch.manual_seed(0)
+    model = clip_export.empty(tokenizer.vocab_size)
+    if file.is_file():
+        model.load_state_dict(torch.load(file, weights_only=True))
+        return model.eval()
+    model.eval()
+    clip_text.train(
+        model, tokenizer, words, TEXT_STEPS, lambda step, loss: say(step, TEXT_STEPS, f"text, loss {loss:.3f}")
+    )
+    torch.save(model.state_dict(), file)
+    return model
