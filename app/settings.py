@@ -141,14 +141,20 @@ SETTINGS: tuple[Setting, ...] = (
         minimum=-8, maximum=8, step=0.25,
     ),
     Setting(
-        "masks.fill_holes", 100, "int", MASKS, QT_TRANSLATE_NOOP("settings", "Fill holes up to"),
-        QT_TRANSLATE_NOOP("settings", "Holes up to this area are filled in new masks; 0 keeps the exact mask."),
-        minimum=0, maximum=1_000_000, step=20, unit="px²",
+        "masks.holes_share", 0.3, "float", MASKS, QT_TRANSLATE_NOOP("settings", "Fill holes up to"),
+        QT_TRANSLATE_NOOP(
+            "settings",
+            "Holes up to this share of the picture, in thousandths, are filled; 0 keeps the exact mask.",
+        ),
+        minimum=0, maximum=50, step=0.1, unit="‰",
     ),
     Setting(
-        "masks.remove_specks", 100, "int", MASKS, QT_TRANSLATE_NOOP("settings", "Remove specks up to"),
-        QT_TRANSLATE_NOOP("settings", "Loose parts up to this area are left out of new masks; 0 keeps the exact mask."),
-        minimum=0, maximum=1_000_000, step=20, unit="px²",
+        "masks.specks_share", 0.3, "float", MASKS, QT_TRANSLATE_NOOP("settings", "Remove specks up to"),
+        QT_TRANSLATE_NOOP(
+            "settings",
+            "Loose parts up to this share of the picture, in thousandths, are left out; 0 keeps the exact mask.",
+        ),
+        minimum=0, maximum=50, step=0.1, unit="‰",
     ),
     Setting(
         "labels.ask", True, "bool", LABELS, QT_TRANSLATE_NOOP("settings", "Ask for the class when none is chosen"),

@@ -127,7 +127,8 @@ ACTIONS: tuple[Action, ...] = (
         Action(f"class_{n}", CLASSES, text, (str(n),), "annotate")
         for n, text in enumerate(_ASSIGN, 1)
     ),
-    Action("hide_masks", VIEW, QT_TRANSLATE_NOOP("actions", "Hide / show masks"), ("H",), "annotate", "eye"),
+    Action("hide_masks", VIEW,
+           QT_TRANSLATE_NOOP("actions", "Hide all masks"), ("H",), "annotate", "eye-off", True),
     Action("fit", VIEW, QT_TRANSLATE_NOOP("actions", "Fit picture"), ("Ctrl+0",), "annotate", "fit"),
     Action("actual_size", VIEW, QT_TRANSLATE_NOOP("actions", "100 %"), ("Ctrl+1",), "annotate", "actual-size"),
     Action("zoom_in", VIEW, QT_TRANSLATE_NOOP("actions", "Zoom in"), ("+", "Ctrl++", "Ctrl+="), "annotate", "zoom-in"),

@@ -13,7 +13,8 @@ from app.document import Document
 from app.instance import Instance
 from app.selection import Selection
 from app.session.desk import Opened
-from app.session.prompting import Options, PromptSession
+from app.session.options import Options
+from app.session.prompting import PromptSession
 from app.settings import Settings
 from inference.errors import AppError
 from widgets.actions import Actions
@@ -29,7 +30,7 @@ from widgets.parts import label
 from widgets.tool_strip import DisplayPanel, ToolStrip
 
 _DISPLAY = ("canvas.opacity", "canvas.outline", "canvas.color_by", "canvas.crosshair", "canvas.labels", "canvas.boxes")
-_MASKS = ("masks.threshold", "masks.fill_holes", "masks.remove_specks")
+_MASKS = ("masks.threshold", "masks.holes_share", "masks.specks_share")
 _EDITING = ("delete", "duplicate", "union", "subtract", "intersect", "fill_holes", "split_parts")
 _LAYOUT = 1
 """The version of the arrangement of panels; a saved one of another version is not restored."""
@@ -58,7 +59,7 @@ class Annotate(QMainWindow):
         self._session, self._settings = session, settings
         self._opened: Opened | None = None
         self._document: Document | None = None
-        self._arranged = False
+        self._arranged, self._kept_layout = False, ""
         self.selection = Selection(parent=self)
         self.canvas = Canvas()
         self.canvas.set_session(session)
@@ -131,15 +132,17 @@ class Annotate(QMainWindow):
         return [dock.toggleViewAction() for dock in self._docks.values()]
 
     def layout_text(self) -> str:
-        """The arrangement of the panels, to be kept."""
+        """The arrangement of the panels, to be kept. One that was never shown is the one that was given."""
+        if not self._arranged:
+            return self._kept_layout
         return bytes(self.saveState(_LAYOUT).toBase64().data()).decode("ascii")
 
     def restore_layout(self, text: str) -> None:
-        """An arrangement kept earlier; one that does not fit any more is left aside."""
-        if text:
-            self._arranged = self.restoreState(QByteArray.fromBase64(text.encode("ascii")), _LAYOUT)
+        """An arrangement kept earlier, for when this is first shown; one that does not fit any more is left aside."""
+        self._kept_layout = text
 
     def reset_layout(self) -> None:
+        self._kept_layout = ""
         self.restoreState(self._first_layout, _LAYOUT)
         self._first_sizes()
 
@@ -147,7 +150,7 @@ class Annotate(QMainWindow):
         super().showEvent(event)
         if not self._arranged:
             self._arranged = True
-            QTimer.singleShot(0, self, self._first_sizes)  # sizes hold only once there is a size to share out
+            QTimer.singleShot(0, self, self._arrange)  # sizes hold only once there is a size to share out
 
     def leave_canvas(self) -> None:
         """F6: from the canvas to the panels, from a panel back to the canvas."""
@@ -191,8 +194,17 @@ class Annotate(QMainWindow):
         self.tabifyDockWidget(self._docks["properties"], self._docks["history"])
         self.tabifyDockWidget(self._docks["history"], self._docks["display"])
         self._docks["properties"].raise_()
+        for action in self.panel_actions():
+            action.setEnabled(False)  # until there is an arrangement that they could change
         for name in ("properties", "history", "display"):
             self._docks[name].setTitleBarWidget(QWidget())  # the tabs say it
+
+    def _arrange(self) -> None:
+        for action in self.panel_actions():
+            action.setEnabled(True)
+        kept = QByteArray.fromBase64(self._kept_layout.encode("ascii"))
+        if kept.isEmpty() or not self.restoreState(kept, _LAYOUT):
+            self._first_sizes()
 
     def _first_sizes(self) -> None:
         docks = self._docks
@@ -210,6 +222,8 @@ class Annotate(QMainWindow):
         self.canvas.brush_changed.connect(self._on_brush)
         self.canvas.lasso_changed.connect(lambda asks: self._settings.set("canvas.lasso_asks", asks))
         self.canvas.undo_changed.connect(self._show_undo)
+        self.canvas.picture_loaded.connect(self.instances.set_usable)
+        self.canvas.masks_hidden.connect(self._actions["hide_masks"].setChecked)
         self.canvas.set_key_texts(self._key_text)
         self.display.opacity_changed.connect(lambda value: self._settings.set("canvas.opacity", value))
         self.display.brush_changed.connect(lambda value: self._settings.set("canvas.brush_size", value))

@@ -28,7 +28,7 @@ from app.formats import ExportOptions
 from app.formats.base import Format
 from app.formats.options import Option, parse_split
 from app.instance import LabelClass
-from widgets.parts import label, named, swatch
+from widgets.parts import calm, label, named, swatch
 
 UNLABELLED = -1
 
@@ -128,6 +128,8 @@ class OptionForm(QWidget):
     def _add(self, option: Option) -> QWidget:
         made = _control(option)
         named(made, option.label, option.help)
+        if not isinstance(made, (QCheckBox, QLineEdit)):
+            calm(made)
         if isinstance(made, QCheckBox):
             made.toggled.connect(lambda: self.changed.emit())
             self._layout.addRow("", made)
@@ -243,6 +245,7 @@ class ChoiceForm(QWidget):
         combo = QComboBox()
         combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         named(combo, name)
+        calm(combo)
         for text, value in entries:
             combo.addItem(text, value)
         return combo
@@ -253,6 +256,7 @@ class ChoiceForm(QWidget):
         )
         named(self.shares, self.tr("Shares of train, val and test"), self.tr("Such as 0.8, 0.2 or 0.7, 0.2, 0.1."))
         named(self.seed, self.tr("Seed of the split"))
+        calm(self.seed)
         self.seed.setRange(0, 2**31 - 1)
         self.seed.setFixedWidth(90)
         self.shares.setFixedWidth(120)
@@ -281,6 +285,8 @@ def _class_list(classes: Sequence[LabelClass]) -> QListWidget:
     made.setMinimumWidth(280)
     made.setIconSize(QSize(14, 14))
     made.setFrameShape(QListWidget.Shape.StyledPanel)
+    made.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)  # long names are cut by an ellipsis
+    made.ensurePolished()  # or the rows are measured without the style sheet's padding
     for each in classes:
         item = QListWidgetItem(swatch(QColor(each.color)), each.name)
         item.setData(Qt.ItemDataRole.UserRole, each.id)

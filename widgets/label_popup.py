@@ -12,6 +12,7 @@ from app.instance import LabelClass
 from widgets.parts import button, frame, label, restyle
 
 _CHIPS = 5
+_CHIP_TEXT = 90  # pixels
 
 
 class LabelPopup(QFrame):
@@ -63,8 +64,11 @@ class LabelPopup(QFrame):
                 widget.hide()
                 widget.deleteLater()
         for one in classes[:_CHIPS]:
-            chip = button(one.name, partial(self._choose, one.name))
-            chip.setMaximumWidth(110)
+            chip = button("", partial(self._choose, one.name))
+            chip.ensurePolished()  # in the font that it will have
+            chip.setText(chip.fontMetrics().elidedText(one.name, Qt.TextElideMode.ElideMiddle, _CHIP_TEXT))
+            chip.setToolTip(one.name)
+            chip.setAccessibleName(one.name)
             self._chips.addWidget(chip)
         self._chips.addStretch(1)
         self.name.clear()

@@ -38,6 +38,7 @@ class SettingsDialog(QDialog):
         self.pages, self._stack = QListWidget(), QStackedWidget()
         self.pages.setAccessibleName(self.tr("Pages of settings"))
         self.pages.setFixedWidth(180)
+        self.pages.ensurePolished()  # or the rows are measured without the style sheet's padding
         self.controls: dict[str, QWidget] = {}
         for group in GROUPS:
             self._add_page(_tr(group), self._page(group))
@@ -124,6 +125,7 @@ class SettingsDialog(QDialog):
                 real.setRange(row.minimum, row.maximum)
                 real.setSingleStep(row.step)
                 real.setValue(value)
+                real.setSuffix(f" {row.unit}" if row.unit else "")
                 real.setKeyboardTracking(False)
                 real.setMinimumWidth(130)
                 real.valueChanged.connect(lambda n: self._set(row.key, n))

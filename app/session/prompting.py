@@ -7,35 +7,21 @@ the return of their picture.
 
 from __future__ import annotations
 
-import logging
-from collections import OrderedDict
-from dataclasses import dataclass
 from typing import Any
 
 from PySide6.QtCore import QCoreApplication, QObject, Signal
 
 from app.document import Document
 from app.instance import Instance, Source, new_id
-from app.session.work import Step, Work, best_first
+from app.session.hover import KEY as HOVER
+from app.session.hover import Hover
+from app.session.options import Cleaning, Options
+from app.session.questions import Questions
+from app.session.work import KeptWork, Work, best_first
 from inference.errors import AppError, UsageError
-from inference.jobs.full_mask import FullMaskRequest
-from inference.jobs.segment import SegmentRequest
 from inference.masks import Mask
 from inference.prompts import Box, Point, Prompts
-from inference.protocol import Candidate, ImageRef, Priority, Ticket
-
-log = logging.getLogger(__name__)
-
-_KEPT = 50  # pictures whose unfinished prompts are remembered
-
-
-@dataclass(frozen=True)
-class Options:
-    """How masks are made: logit threshold; areas in pixels up to which holes are filled and specks removed."""
-
-    threshold: float = 0.0
-    fill_holes: int = 0
-    remove_specks: int = 0
+from inference.protocol import Candidate, ImageRef, Ticket
 
 
 class PromptSession(QObject):
@@ -56,17 +42,12 @@ class PromptSession(QObject):
         self._document: Document | None = None
         self._generation = 0
         self._work = Work()
-        self._kept: OrderedDict[str, tuple[tuple[int, int], Work]] = OrderedDict()  # with the picture's size
-        self._asked: dict[int, Step] = {}
-        self._latest = 0
-        self._tickets: dict[int, Ticket] = {}
-        self._completing: tuple[int, Step, int] | None = None  # ticket id, step, candidate: a full mask on its way
+        self._kept = KeptWork()
+        self._questions = Questions(jobs)
+        self._hover = Hover(jobs, self)
+        self._hover.changed.connect(self.hover_changed)
         self._accepting: tuple[int | None] | None = None  # class to accept with as soon as the mask is there
         self._thinking = False
-        self._hovering = False
-        self._hover_ticket: int | None = None
-        self._hover_enabled, self._hover_broken = True, False
-        self._preview: Candidate | None = None
         self._placeholder: Candidate | None = None
         jobs.succeeded.connect(self._on_succeeded)
         jobs.failed.connect(self._on_failed)
@@ -113,7 +94,7 @@ class PromptSession(QObject):
     @property
     def preview(self) -> Candidate | None:
         """What a click under the pointer would give; low-resolution logits only."""
-        return self._preview
+        return self._hover.preview
 
     @property
     def active(self) -> bool:
@@ -138,15 +119,14 @@ class PromptSession(QObject):
         """Looks at another picture. Unfinished prompts stay with theirs."""
         if document is self._document:
             return
-        self._keep_work()
         if self._document is not None:
+            self._kept.keep(self._document, self._work)
             self._document.removed.disconnect(self._on_removed)
         self._document = document
         self._generation += 1
         self._forget_questions()
-        self._hover_broken = False
-        self.clear_hover()
-        self._work = Work() if document is None else self._returned(document)
+        self._hover.move_to(self._generation, self._model)
+        self._work = Work() if document is None else self._kept.returned(document)
         if document is not None:
             document.removed.connect(self._on_removed)
         self._show()
@@ -157,10 +137,9 @@ class PromptSession(QObject):
         if model == self._model:
             return
         self._model = model
-        self._hover_broken = False
         self._forget_questions()
-        self.clear_hover()
-        for step in self._answered():
+        self._hover.move_to(self._generation, model)
+        for step in self._work.answered:
             step.candidates, step.index = (), 0
         self._show()
         self._ask()
@@ -170,33 +149,25 @@ class PromptSession(QObject):
         if options == self.options:
             return
         self.options = options
-        for step in self._answered():
-            step.candidates = tuple(Candidate(c.score, c.low_res) for c in step.candidates)
+        for step in self._work.answered:
+            step.forget_masks()
         self.suggestion_changed.emit()
         self._complete()
 
     def set_hover_enabled(self, enabled: bool) -> None:
-        self._hover_enabled = enabled
-        if not enabled:
-            self.clear_hover()
+        self._hover.set_enabled(enabled)
 
     # Prompts -------------------------------------------------------------------------------------------------
 
     def hover(self, x: float, y: float) -> None:
         """The pointer rests here: shows what a click would give. Cheap to call; the latest position wins."""
         document = self._document
-        if document is None or not self._hover_enabled or self._hover_broken or self.active:
-            return
-        self._hovering = True
-        request = SegmentRequest(self._image(document), self._model, Prompts((Point(x, y),)), full=False)
-        self._hover_ticket = self._jobs.submit(request, key="hover", priority=Priority.HOVER).id
+        if document is not None and not self.active:
+            self._hover.ask(self._image(document), self._model, x, y)
 
     def clear_hover(self) -> None:
         """The pointer is gone, or the hover is no longer of use."""
-        self._hovering = False
-        if self._preview is not None:
-            self._preview = None
-            self.hover_changed.emit()
+        self._hover.clear()
 
     def add_point(self, x: float, y: float, positive: bool = True) -> None:
         """One more click, in image pixels. Refines what is suggested."""
@@ -278,7 +249,7 @@ class PromptSession(QObject):
         if self._document is None:
             return None
         candidate = self.suggestion
-        if candidate is not None and candidate is self._untouched():
+        if candidate is not None and candidate is self._work.untouched:
             target = self.target
             self.drop()
             return target
@@ -313,7 +284,7 @@ class PromptSession(QObject):
     def _advance(self, prompts: Prompts, *, refines: bool) -> None:
         if self._document is None:
             return
-        self._placeholder = self.shown or self._preview
+        self._placeholder = self.shown or self.preview
         self.clear_hover()
         self._work.advance(prompts, refines=refines)
         self._moved()
@@ -321,7 +292,7 @@ class PromptSession(QObject):
     def _moved(self) -> None:
         """Another step is the current one."""
         self._accepting = None
-        self._completing = None
+        self._questions.stop_completing()
         self._show()
         self._ask()
 
@@ -329,15 +300,8 @@ class PromptSession(QObject):
         """Asks the model about the current step, unless that is answered or on its way."""
         step, document = self._work.step, self._document
         if document is not None and step.prompts and not step.candidates:
-            if not any(asked is step for asked in self._asked.values()):
-                request = SegmentRequest(
-                    self._image(document), self._model, step.prompts, step.previous,
-                    threshold=self.options.threshold, fill_holes=self.options.fill_holes,
-                    remove_specks=self.options.remove_specks,
-                )  # fmt: skip
-                ticket = self._jobs.submit(request, key="prompt", priority=Priority.INTERACTIVE)
-                self._latest = ticket.id
-                self._asked[ticket.id], self._tickets[ticket.id] = step, ticket
+            if not self._questions.waiting(step):
+                self._questions.ask(step, self._image(document), self._model, self._cleaning(document))
         else:
             self._complete()
         self._tell_thinking()
@@ -347,72 +311,45 @@ class PromptSession(QObject):
         step, document = self._work.step, self._document
         candidate = step.candidate
         if document is not None and candidate is not None and candidate.mask is None:
-            request = FullMaskRequest(
-                self._image(document), candidate.low_res, document.width, document.height,
-                self.options.threshold, self.options.fill_holes, self.options.remove_specks,
-            )  # fmt: skip
-            ticket = self._jobs.submit(request, key="full-mask", priority=Priority.INTERACTIVE)
-            self._completing = (ticket.id, step, step.index)
+            size = document.width, document.height
+            self._questions.complete(step, candidate, self._image(document), size, self._cleaning(document))
         else:
-            self._completing = None
+            self._questions.stop_completing()
         self._tell_thinking()
 
     def _on_succeeded(self, ticket: Ticket, result: Any) -> None:
-        if self._completing is not None and ticket.id == self._completing[0]:
-            _, step, index = self._completing
-            self._completing = None
-            self._take_mask(step, index, result.mask)
-        elif ticket.id in self._asked:
-            step = self._asked.pop(ticket.id)
-            self._tickets.pop(ticket.id, None)
-            step.candidates, step.index = best_first(result.candidates), 0
+        if (wanted := self._questions.completed(ticket)) is not None:
+            step, index = wanted
+            step.set_mask(index, result.mask)
             if step is self._work.step:
+                self.suggestion_changed.emit()
+                self._accept_if_awaited()
+        elif (asked := self._questions.answered(ticket)) is not None:
+            asked.candidates, asked.index = best_first(result.candidates), 0
+            if asked is self._work.step:
                 self.suggestion_changed.emit()
                 self._complete()
                 self._accept_if_awaited()
-        elif ticket.key == "hover" and self._is_current(ticket):
-            self._take_preview(result.candidates)
+        elif ticket.key == HOVER and not self.active:
+            self._hover.take(ticket, result.candidates)
         self._tell_thinking()
 
     def _on_failed(self, ticket: Ticket, error: AppError) -> None:
-        if ticket.key == "hover":
-            if self._is_current(ticket) and not isinstance(error, UsageError):
-                self._hover_broken = True  # not once more for every movement of the pointer
-                self.clear_hover()
-                if not self.active:
-                    self.failed.emit(error)
-        elif ticket.id in self._asked or (self._completing is not None and ticket.id == self._completing[0]):
-            self._withdraw(ticket)
+        if ticket.key == HOVER:
+            if self._hover.fail(ticket, error) and not self.active:
+                self.failed.emit(error)
+        elif self._questions.answered(ticket) is not None or self._questions.completed(ticket) is not None:
             self._accepting = None
             self.failed.emit(error)
         self._tell_thinking()
 
     def _on_cancelled(self, ticket: Ticket) -> None:
         """Replaced by a later prompt, or cancelled from the list of jobs."""
-        step = self._asked.get(ticket.id)
-        self._withdraw(ticket)
-        if step is self._work.step and ticket.id != self._latest:
+        self._questions.completed(ticket)
+        step = self._questions.answered(ticket)
+        if step is self._work.step and not self._questions.is_latest(ticket):
             self._ask()  # a later prompt took its place, and was itself taken back since
         self._tell_thinking()
-
-    def _withdraw(self, ticket: Ticket) -> None:
-        self._asked.pop(ticket.id, None)
-        self._tickets.pop(ticket.id, None)
-        if self._completing is not None and ticket.id == self._completing[0]:
-            self._completing = None
-
-    def _take_mask(self, step: Step, index: int, mask: Mask) -> None:
-        candidates = list(step.candidates)
-        candidates[index] = Candidate(candidates[index].score, candidates[index].low_res, mask)
-        step.candidates = tuple(candidates)
-        if step is self._work.step:
-            self.suggestion_changed.emit()
-            self._accept_if_awaited()
-
-    def _take_preview(self, candidates: tuple[Candidate, ...]) -> None:
-        if self._hovering and not self.active and candidates:
-            self._preview = best_first(candidates)[0]
-            self.hover_changed.emit()
 
     def _accept_if_awaited(self) -> None:
         if self._accepting is not None and self.suggestion is not None and self.suggestion.mask is not None:
@@ -425,48 +362,12 @@ class PromptSession(QObject):
         if target is not None and target.id in ids:
             self.drop()
 
-    def _keep_work(self) -> None:
-        if self._document is not None and self._work.started:
-            document = self._document
-            self._kept[document.image_id] = (document.width, document.height), self._work
-            self._kept.move_to_end(document.image_id)
-            while len(self._kept) > _KEPT:
-                self._kept.popitem(last=False)
-
-    def _returned(self, document: Document) -> Work:
-        """The unfinished work on a picture; nothing when the picture or the refined instance is another one now."""
-        size, work = self._kept.pop(document.image_id, ((0, 0), Work()))
-        target = work.target
-        if size != (document.width, document.height) or (target is not None and document.get(target.id) != target):
-            return Work()
-        return work
-
     def _forget_questions(self) -> None:
         """Whatever is on its way is of no interest any more."""
-        for ticket in list(self._tickets.values()):
-            self._jobs.cancel(ticket)
         self._placeholder = None
-        self._asked.clear()
-        self._tickets.clear()
-        self._completing = None
+        self._questions.forget()
         self._accepting = None
         self._tell_thinking()
-
-    def _answered(self) -> list[Step]:
-        """The steps whose answers came from the model."""
-        return self._work.steps[1:] if self._work.target is not None else self._work.steps
-
-    def _untouched(self) -> Candidate | None:
-        """What an instance under refinement looked like before; that is nothing the model said."""
-        return self._work.steps[0].candidate if self._work.target is not None else None
-
-    def _is_current(self, ticket: Ticket) -> bool:
-        request = ticket.request
-        return (
-            isinstance(request, SegmentRequest)
-            and request.image.generation == self._generation
-            and request.model == self._model
-        )
 
     def _inside(self, x: float, y: float) -> bool:
         document = self._document
@@ -480,13 +381,15 @@ class PromptSession(QObject):
     def _image(self, document: Document) -> ImageRef:
         return ImageRef(str(document.path), document.image_id, self._generation)
 
+    def _cleaning(self, document: Document) -> Cleaning:
+        return self.options.on(document.width, document.height)
+
     def _show(self) -> None:
         self.prompts_changed.emit()
         self.suggestion_changed.emit()
 
     def _tell_thinking(self) -> None:
-        step = self._work.step
-        busy = self._completing is not None or any(asked is step for asked in self._asked.values())
+        busy = self._questions.busy(self._work.step)
         if busy != self._thinking:
             self._thinking = busy
             self.thinking.emit(busy)

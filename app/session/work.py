@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -9,6 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from app.document import Document
 from app.instance import Instance, Source
 from app.patches import sampled
 from inference.masks import Mask
@@ -19,6 +21,7 @@ Logits = npt.NDArray[np.float32]
 
 _SIDE = 256  # of the logits made from a mask; the engine fits them to its model
 _SURE = 8.0  # the logit of a pixel that is surely inside
+_KEPT = 50  # pictures whose unfinished prompts are remembered
 
 
 @dataclass
@@ -34,6 +37,16 @@ class Step:
     def candidate(self) -> Candidate | None:
         """The chosen answer."""
         return self.candidates[self.index] if self.candidates else None
+
+    def set_mask(self, index: int, mask: Mask) -> None:
+        """The full-size mask of one of the answers is there."""
+        known = self.candidates[index]
+        done = Candidate(known.score, known.low_res, mask)
+        self.candidates = (*self.candidates[:index], done, *self.candidates[index + 1 :])
+
+    def forget_masks(self) -> None:
+        """Full-size masks are made in another way now."""
+        self.candidates = tuple(Candidate(c.score, c.low_res) for c in self.candidates)
 
 
 @dataclass
@@ -71,6 +84,16 @@ class Work:
         """There is something to drop; prompts that were taken back count, for they can be redone."""
         return self.active or len(self.steps) > 1
 
+    @property
+    def answered(self) -> list[Step]:
+        """The steps whose answers came from the model."""
+        return self.steps[1:] if self.target is not None else self.steps
+
+    @property
+    def untouched(self) -> Candidate | None:
+        """What an instance under refinement looked like before; that is nothing the model said."""
+        return self.steps[0].candidate if self.target is not None else None
+
     def advance(self, prompts: Prompts, *, refines: bool) -> Step:
         """Goes one step on; what could be redone is forgotten. `refines` keeps the chosen answer as a prompt."""
         previous = None
@@ -89,6 +112,29 @@ class Work:
             return replace(self.target, mask=mask, score=score, prompts=prompts, polygon=None)
         source = self.source or (Source.BOX if prompts.box is not None else Source.CLICK)
         return Instance(instance_id, mask, class_id, score, source, prompts)
+
+
+class KeptWork:
+    """Unfinished work that waits for the return of its picture."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[str, tuple[tuple[int, int], Work]] = OrderedDict()  # with the picture's size
+
+    def keep(self, document: Document, work: Work) -> None:
+        """Work that was not started is not kept."""
+        if work.started:
+            self._kept[document.image_id] = (document.width, document.height), work
+            self._kept.move_to_end(document.image_id)
+            while len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
+
+    def returned(self, document: Document) -> Work:
+        """The unfinished work on a picture; nothing when the picture or the refined instance is another one now."""
+        size, work = self._kept.pop(document.image_id, ((0, 0), Work()))
+        target = work.target
+        if size != (document.width, document.height) or (target is not None and document.get(target.id) != target):
+            return Work()
+        return work
 
 
 def logits_of(mask: Mask) -> Logits:

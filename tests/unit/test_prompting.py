@@ -10,7 +10,8 @@ from pytestqt.qtbot import QtBot
 
 from app.instance import Source
 from app.project import Project
-from app.session.prompting import Options, PromptSession
+from app.session.options import Cleaning, Options
+from app.session.prompting import PromptSession
 from app.session.work import logits_of
 from inference.errors import ModelError
 from inference.jobs.segment import SegmentRequest
@@ -272,10 +273,22 @@ def test_another_model_is_asked_about_the_same_prompts(table: Table) -> None:
 def test_other_options_make_the_mask_anew(table: Table) -> None:
     table.session.add_point(100, 100)
     table.wait()
-    table.session.set_options(Options(0.5, 10, 10))
+    table.session.set_options(Options(0.5, 0.3, 0.1))
     table.wait()
     assert table.session.suggestion.mask is not None  # type: ignore[union-attr]
     assert table.jobs.requests[-1].threshold == 0.5  # type: ignore[attr-defined]
+
+
+def test_cleaning_is_a_share_of_the_picture(table: Table) -> None:
+    options = Options(0.0, 0.3, 0.1)
+    assert options.on(12_000, 9_000) == Cleaning(0.0, 32_400, 10_800)
+    assert options.on(1, 1) == Cleaning(0.0, 0, 0)
+    table.session.set_options(options)
+    table.session.add_point(100, 100)
+    table.wait()
+    pixels = table.document.width * table.document.height / 1000
+    asked = table.asked()[-1]
+    assert (asked.fill_holes, asked.remove_specks) == (round(0.3 * pixels), round(0.1 * pixels))
 
 
 def test_an_empty_mask_is_not_accepted(table: Table) -> None:

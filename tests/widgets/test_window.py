@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
     QAbstractItemView,
     QAbstractSlider,
     QAbstractSpinBox,
+    QApplication,
     QComboBox,
     QDialog,
     QLineEdit,
@@ -309,14 +310,41 @@ def test_switching_models(desktop: Desktop, folder: Path) -> None:
     assert "no-such-model" in desktop.window.messages.messages[0].text
 
 
+def test_widths_of_panels_come_back(qtbot: QtBot, winnow_home: Path) -> None:
+    folder = pictures(winnow_home / "photos")
+    widths = []
+    for width in (300, 0, 0):
+        desktop = Desktop(qtbot, winnow_home)
+        assert not any(action.isEnabled() for action in desktop.window.annotate.panel_actions())
+        desktop.open(folder)
+        desktop.until(lambda d=desktop: all(a.isEnabled() for a in d.window.annotate.panel_actions()))  # type: ignore[misc]
+        docks = desktop.window.annotate._docks
+        if width:
+            desktop.window.annotate.resizeDocks([docks["browser"]], [width], Qt.Orientation.Horizontal)
+            QApplication.processEvents()
+        widths.append([docks[name].width() for name in ("browser", "instances")])
+        desktop.close()
+    unopened = Desktop(qtbot, winnow_home)
+    unopened.close()
+    last = Desktop(qtbot, winnow_home)
+    last.open(folder)
+    last.until(lambda: last.window.annotate._docks["browser"].width() == widths[0][0])
+    last.close()
+    assert widths[0][0] == 300 and widths[1] == widths[0] and widths[2] == widths[0]
+
+
 def test_layout_and_workspace_are_remembered(qtbot: QtBot, winnow_home: Path) -> None:
+    folder = pictures(winnow_home / "photos")
     first = Desktop(qtbot, winnow_home)
-    first.window.show_workspace("models")
+    first.open(folder)
+    first.until(lambda: all(a.isEnabled() for a in first.window.annotate.panel_actions()))
     first.window.annotate._docks["history"].setVisible(False)
+    first.window.show_workspace("models")
     first.close()
     second = Desktop(qtbot, winnow_home)
     assert second.window.workspace == "models"
-    assert second.window.annotate._docks["history"].isHidden()
+    second.open(folder)
+    second.until(lambda: second.window.annotate._docks["history"].isHidden())
     second.window.annotate.reset_layout()
     assert not second.window.annotate._docks["history"].isHidden()
     second.close()

@@ -92,6 +92,7 @@ class Canvas(CanvasLooks):
         self.desk.created.connect(self.created)
         self.desk.undo_changed.connect(self.undo_changed)
         self.desk.menu_wanted.connect(self.open_menu)
+        self.desk.masks_wanted.connect(lambda: self.set_display(hidden=False))
         self.desk.selection.changed.connect(self._on_selection)
 
     # What it is given --------------------------------------------------------------------------------------------
@@ -316,6 +317,7 @@ class Canvas(CanvasLooks):
         self.suggestion.refresh()
 
     def _on_accepted(self, instance_id: str) -> None:
+        self.desk.masks_wanted.emit()
         self.desk.selection.set([instance_id])
 
     def _turn(self) -> None:

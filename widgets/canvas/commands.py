@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtCore import QPoint, QPointF, QRectF
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QWidget
 
 from app import clipboard
+from app.document import Document
 from app.instance import Instance
 from app.patches import bounding
 from widgets.canvas.desk import Desk
@@ -58,14 +61,14 @@ class CanvasCommands(QWidget):
         elif document is not None:
             if session is not None:
                 session.drop()
-            document.undo_stack.undo()
+            self._step(document, document.undo_stack.undo)
 
     def redo(self) -> None:
         document, session = self.desk.document, self.desk.session
         if session is not None and session.can_redo:
             session.redo_prompt()
         elif document is not None and not (session is not None and session.active):
-            document.undo_stack.redo()
+            self._step(document, document.undo_stack.redo)
 
     def can_undo(self) -> bool:
         document, session = self.desk.document, self.desk.session
@@ -247,6 +250,14 @@ class CanvasCommands(QWidget):
         edits = self.desk.writable()
         if edits is not None:
             self.desk.attempt(getattr(edits, name))
+
+    def _step(self, document: Document, step: Callable[[], object]) -> None:
+        """Back or forth; instances that come back are selected, as they were when they went."""
+        before = {i.id for i in document.instances}
+        step()
+        back = [i.id for i in document.instances if i.id not in before]
+        if back:
+            self.desk.selection.set(back)
 
     def _restack(self, *, up: bool) -> None:
         edits = self.desk.writable()

@@ -67,6 +67,8 @@ class Desk(QObject):
     created = Signal(list)
     undo_changed = Signal()
     menu_wanted = Signal(QPointF)
+    masks_wanted = Signal()
+    """Something is edited by hand: masks that are hidden have to be seen."""
 
     def __init__(self, view: View, overlay: Overlay, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -95,6 +97,7 @@ class Desk(QObject):
 
     def attempt(self, edit: Callable[[], T]) -> T | None:
         """Carries out an edit; what the document refuses is shown."""
+        self.masks_wanted.emit()
         try:
             return edit()
         except AppError as error:

@@ -302,7 +302,7 @@ class Hand(QObject):
         """Position and colour under the pointer, and the preview of what a click there would give."""
         canvas = self._canvas
         at = canvas.view.to_image(spot)
-        if canvas.view.holds(at):
+        if canvas.view.holds(at) and canvas.picture_usable:
             canvas.cursor_moved.emit(at.x(), at.y(), canvas.picture.pixel(int(at.x()), int(at.y())))
         else:
             canvas.cursor_left.emit()

@@ -44,7 +44,7 @@ class InstancesPanel(QWidget):
         super().__init__(parent)
         self._selection, self._actions = selection, actions
         self._classes: ClassList | None = None
-        self._syncing = False
+        self._syncing, self._usable = False, True
         self.model = InstanceModel(color_of, self._alike)
         self.model.setParent(self)
         self.model.failed.connect(self.failed)
@@ -72,9 +72,15 @@ class InstancesPanel(QWidget):
         self.model.modelReset.connect(self._after_reset)
         self._after_reset()
 
+    def set_usable(self, usable: bool) -> None:
+        """Whether the picture can be worked on; nothing is advised on one that cannot be shown."""
+        self._usable = usable
+        self._after_reset()
+
     def set_document(self, document: Document | None, classes: ClassList | None) -> None:
         self._classes = classes
         self.view.classes = classes
+        self._usable = True
         self.model.set_document(document, classes)
 
     def _set_up_view(self) -> None:
@@ -130,7 +136,7 @@ class InstancesPanel(QWidget):
     def _why_empty(self, total: int) -> str:
         if total:
             return self.tr("No instance matches the filter.")
-        if self.model.document is None:
+        if self.model.document is None or not self._usable:
             return ""
         return self.tr("Nothing here yet. Click an object in the picture, then press F to keep its mask.")
 

@@ -52,6 +52,7 @@ class BrushTool(Tool):
             self.desk.message.emit(tr("The instance is locked."))
             self._target = None
             return
+        self.desk.masks_wanted.emit()
         self._color = self._ink()
         self._line = [self._last, touch.at] if touch.shift and self._last is not None else [touch.at]
         if self._target is not None:

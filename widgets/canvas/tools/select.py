@@ -27,7 +27,7 @@ class SelectTool(Tool):
         self._movable = False
         self._carried: list[Instance] = []  # drawn at their new place until the overlay shows them there
         self._shift = QPointF()
-        self._hovered: Instance | None = None
+        self._hovered = ""  # its id: the instance may change or go away under a pointer that rests
         desk.overlay.changed.connect(self._on_overlay)
 
     @property
@@ -40,7 +40,10 @@ class SelectTool(Tool):
 
     @property
     def hovered(self) -> Instance | None:
-        return self._hovered
+        """What lies under the pointer and would be selected by a click."""
+        document = self.desk.document
+        found = None if document is None or self.desk.masks_hidden else document.get(self._hovered)
+        return found if found is not None and found.visible else None
 
     def press(self, touch: Touch) -> None:
         if self._vertices.press(touch):
@@ -63,8 +66,9 @@ class SelectTool(Tool):
 
     def move(self, touch: Touch) -> None:
         hot = self._vertices.hover(touch)
-        hovered = None if hot else self.desk.topmost(touch.at)
-        if hovered is not self._hovered:
+        hit = None if hot else self.desk.topmost(touch.at)
+        hovered = "" if hit is None else hit.id
+        if hovered != self._hovered:
             self._hovered = hovered
             self.desk.repaint.emit()
 
@@ -109,14 +113,14 @@ class SelectTool(Tool):
 
     def put_down(self) -> None:
         self._vertices.cancel()
-        self._start, self._mode, self._hovered = None, "", None
+        self._start, self._mode, self._hovered = None, "", ""
         self._put_back()
 
     def delete(self) -> bool:
         return self._vertices.delete()
 
     def draw(self, painter: QPainter) -> None:
-        view = self.desk.view
+        view, hovered = self.desk.view, self.hovered
         if self._carried:
             painter.save()
             painter.setTransform(view.transform, True)
@@ -126,12 +130,12 @@ class SelectTool(Tool):
                 shape.fill(painter, color, max(self.desk.overlay.scene.style.opacity, 0.35))
                 markers.path(painter, shape.path, color)
             painter.restore()
-        elif self._hovered is not None and not self._mode and self._hovered.id not in self.desk.selection:
+        elif hovered is not None and not self._mode and hovered.id not in self.desk.selection:
             painter.save()
             painter.setTransform(view.transform, True)
-            shape = self.desk.overlay.shape(self._hovered)
+            shape = self.desk.overlay.shape(hovered)
             shape.fill(painter, QColor(255, 255, 255), 0.18)
-            markers.path(painter, shape.path, self.desk.overlay.color(self._hovered), 2.0)
+            markers.path(painter, shape.path, self.desk.overlay.color(hovered), 2.0)
             painter.restore()
         if self._mode == "band" and self._start is not None:
             area = view.rect_to_view(QRectF(self._start.at, self._now).normalized())
@@ -148,7 +152,7 @@ class SelectTool(Tool):
         self.desk.menu_wanted.emit(touch.spot)
 
     def _begin(self) -> None:
-        self._hovered = None
+        self._hovered = ""
         if not self._movable:
             self._mode = "band"
             return
