@@ -30,7 +30,7 @@ def evaluate_classifier(
     models_dir: Annotated[Path | None, typer.Option(help="Where models are kept.")] = None,
     json: JsonOption = False,
 ) -> None:
-    """Measure a classifier: accuracy, precision, recall, confusion, calibration, worst pictures; as a page and files."""
+    """Measure a classifier: accuracy, precision, recall, confusion, calibration, worst pictures; a page and files."""
     from inference import catalogue
     from inference.jobs.evaluate_classifier import EvaluateClassifierRequest, run
 

@@ -63,7 +63,7 @@ class Labeller:
         return self._arch.image_size
 
     def probabilities(self, pictures: Sequence[npt.NDArray[np.uint8]]) -> npt.NDArray[np.float32]:
-        """(n, classes), rows sum to 1, of pictures (H, W, 3) uint8 of any size: the square in their middle is looked at.
+        """(n, classes), rows sum to 1, of pictures (H, W, 3) uint8; the square in their middle is looked at.
 
         OutOfMemory when even the CPU has no room.
         """

@@ -69,6 +69,7 @@ def train(
     model = model.to(memory_format=torch.channels_last)
     freeze(model, config)
     optimizer = make_optimizer(model, config)
+    team.share(model)
     ema = Ema(model, config.ema)
     state_file, best_file = out / "state.pt", out / "best.safetensors"
     state = load_state(state_file, model, ema, optimizer) if state_file.exists() else RunState()
