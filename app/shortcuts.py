@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 else:
     from PySide6.QtCore import QT_TRANSLATE_NOOP
 
-Where = Literal["window", "annotate", "canvas"]
-"""Where the keys hold: everywhere, in the Annotate workspace outside text fields, or while the canvas has the focus."""
+Where = Literal["window", "annotate", "canvas", "sort", "grid", "pictures"]
+"""Where the keys hold: everywhere, in the Annotate workspace outside text fields, while the canvas has the focus, in the
+Sort workspace outside text fields, while its grid has the focus, or in both of these workspaces."""
+_WORKSPACES = {"annotate": "annotate", "canvas": "annotate", "sort": "sort", "grid": "sort"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +52,9 @@ PROMPTS = QT_TRANSLATE_NOOP("actions", "Prompts")
 INSTANCES = QT_TRANSLATE_NOOP("actions", "Instances")
 VIEW = QT_TRANSLATE_NOOP("actions", "View")
 CLASSES = QT_TRANSLATE_NOOP("actions", "Classes")
+SORTING = QT_TRANSLATE_NOOP("actions", "Sort")
 HELP = QT_TRANSLATE_NOOP("actions", "Help")
-GROUPS: tuple[str, ...] = (TOOLS, PROMPTS, PICTURES, CLASSES, INSTANCES, EDIT, VIEW, FILE, HELP)
+GROUPS: tuple[str, ...] = (TOOLS, PROMPTS, PICTURES, CLASSES, SORTING, INSTANCES, EDIT, VIEW, FILE, HELP)
 
 # Written out, because lupdate reads literals only.
 _ASSIGN: tuple[str, ...] = (
@@ -124,9 +127,29 @@ ACTIONS: tuple[Action, ...] = (
            QT_TRANSLATE_NOOP("actions", "Split into parts"), ("Ctrl+Shift+I",), "annotate", "split"),
     Action("clear_class", CLASSES, QT_TRANSLATE_NOOP("actions", "Remove the class"), ("0",), "annotate"),
     *(
-        Action(f"class_{n}", CLASSES, text, (str(n),), "annotate")
+        Action(f"class_{n}", CLASSES, text, (str(n),), "pictures")
         for n, text in enumerate(_ASSIGN, 1)
     ),
+    Action("sort_accept", SORTING,
+           QT_TRANSLATE_NOOP("actions", "Accept the suggestions of the selected"), ("Return", "Enter"), "grid", "check"),
+    Action("sort_reject", SORTING,
+           QT_TRANSLATE_NOOP("actions", "Reject the suggestions of the selected"), ("X", "Backspace"), "grid", "close"),
+    Action("sort_accept_above", SORTING,
+           QT_TRANSLATE_NOOP("actions", "Accept all that are sure enough"), ("Ctrl+Return",), "sort", "done"),
+    Action("sort_useful", SORTING,
+           QT_TRANSLATE_NOOP("actions", "Most useful first"), ("U",), "sort", "target", True),
+    Action("sort_new_class", SORTING,
+           QT_TRANSLATE_NOOP("actions", "New class…"), ("Ctrl+Shift+N",), "sort", "folder-plus"),
+    Action("sort_remove", SORTING,
+           QT_TRANSLATE_NOOP("actions", "Remove the selected pictures"), ("Del",), "grid", "trash"),
+    Action("sort_alike", SORTING,
+           QT_TRANSLATE_NOOP("actions", "Stacks of alike pictures"), ("K",), "sort", "layers"),
+    Action("sort_prompts", SORTING,
+           QT_TRANSLATE_NOOP("actions", "Prompts…"), ("P",), "sort", "pencil"),
+    Action("sort_quick_look", SORTING,
+           QT_TRANSLATE_NOOP("actions", "Closer look"), ("Space",), "grid", "eye"),
+    Action("sort_annotate", SORTING,
+           QT_TRANSLATE_NOOP("actions", "Annotate this picture"), ("E",), "sort", "points"),
     Action("hide_masks", VIEW,
            QT_TRANSLATE_NOOP("actions", "Hide all masks"), ("H",), "annotate", "eye-off", True),
     Action("fit", VIEW, QT_TRANSLATE_NOOP("actions", "Fit picture"), ("Ctrl+0",), "annotate", "fit"),
@@ -139,6 +162,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("color_by_instance", VIEW,
            QT_TRANSLATE_NOOP("actions", "Colour by instance"), ("I",), "annotate", "palette", True),
     Action("workspace_annotate", VIEW, QT_TRANSLATE_NOOP("actions", "Annotate workspace"), ("Ctrl+Alt+1",)),
+    Action("workspace_sort", VIEW, QT_TRANSLATE_NOOP("actions", "Sort workspace"), ("Ctrl+Alt+2",)),
     Action("workspace_models", VIEW, QT_TRANSLATE_NOOP("actions", "Models workspace"), ("Ctrl+Alt+3",)),
     Action("full_screen", VIEW, QT_TRANSLATE_NOOP("actions", "Full screen"), ("F11",), checkable=True),
     Action("reset_layout", VIEW, QT_TRANSLATE_NOOP("actions", "Reset the panels")),
@@ -225,12 +249,15 @@ class Shortcuts(QObject):
             self.changed.emit(action_id)
 
     def conflicts(self, action_id: str, key: str) -> list[str]:
-        """The other actions that have this key."""
+        """The other actions that have this key where this one holds."""
         wanted = _portable(key)
         return [
             other.id
             for other in ACTIONS
-            if other.id != action_id and not other.mouse and wanted in map(_portable, self.keys(other.id))
+            if other.id != action_id
+            and not other.mouse
+            and _meet(other, _TABLE[action_id])
+            and wanted in map(_portable, self.keys(other.id))
         ]
 
     def is_default(self, action_id: str) -> bool:
@@ -243,6 +270,12 @@ class Shortcuts(QObject):
     def _keep(self, own: dict[str, list[str]], action_id: str) -> None:
         self._settings.set("shortcuts", own)
         self.changed.emit(action_id)
+
+
+def _meet(one: Action, other: Action) -> bool:
+    """Whether there is a place where the keys of both hold."""
+    places = {_WORKSPACES.get(one.where), _WORKSPACES.get(other.where)}
+    return None in places or len(places) == 1
 
 
 def _portable(key: str) -> str:

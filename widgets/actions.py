@@ -8,7 +8,7 @@ from PySide6.QtCore import QCoreApplication, QObject, Qt
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QWidget
 
-from app.shortcuts import ACTIONS, Action, Shortcuts, action
+from app.shortcuts import ACTIONS, Action, Shortcuts, Where, action
 from widgets.icons import icon
 
 
@@ -17,13 +17,15 @@ class Actions(QObject):
 
     Args:
         window: owns them; rows with where="window" hold everywhere in it.
-        annotate: the workspace whose keys rows with where="annotate" are.
+        annotate: the workspaces whose keys rows with where="annotate", "sort" and "pictures" are.
     """
 
     def __init__(self, window: QWidget, annotate: QWidget, shortcuts: Shortcuts) -> None:
         super().__init__(window)
         self._shortcuts = shortcuts
         self._actions: dict[str, QAction] = {}
+        self.workspace = ""
+        """The one that is shown: actions that mean something in several are for this one."""
         for row in ACTIONS:
             if not row.mouse:
                 self._actions[row.id] = self._made(row, window if row.where == "window" else annotate)
@@ -35,18 +37,27 @@ class Actions(QObject):
     def __contains__(self, action_id: str) -> bool:
         return action_id in self._actions
 
-    def connect_all(self, slots: Mapping[str, Callable[[], object]]) -> None:
-        """Calls a function without arguments when its action is triggered."""
+    def connect_all(self, slots: Mapping[str, Callable[[], object]], workspace: str = "") -> None:
+        """Calls a function without arguments when its action is triggered; only in one workspace if one is named."""
         for action_id, slot in slots.items():
-            self._actions[action_id].triggered.connect(lambda _checked=False, slot=slot: slot())
+            self._actions[action_id].triggered.connect(
+                lambda _checked=False, slot=slot: slot() if workspace in ("", self.workspace) else None
+            )
 
     def put_on_canvas(self, canvas: QWidget) -> None:
         """Rows with where="canvas" hold while the canvas has the focus; elsewhere Tab and Esc mean other things."""
+        self._put_on(canvas, "canvas")
+
+    def put_on_grid(self, grid: QWidget) -> None:
+        """Rows with where="grid" hold while the grid has the focus; on a button Enter and Space mean the button."""
+        self._put_on(grid, "grid")
+
+    def _put_on(self, widget: QWidget, where: Where) -> None:
         for row in ACTIONS:
-            if row.where == "canvas" and not row.mouse:
+            if row.where == where and not row.mouse:
                 made = self._actions[row.id]
                 made.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-                canvas.addAction(made)
+                widget.addAction(made)
 
     def enable(self, ids: Iterable[str], enabled: bool) -> None:
         for action_id in ids:
@@ -58,9 +69,9 @@ class Actions(QObject):
         made.setCheckable(row.checkable)
         if row.icon:
             made.setIcon(icon(row.icon))
-        if row.where == "annotate":
+        if row.where in ("annotate", "sort", "pictures"):
             made.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-        if row.where != "canvas":
+        if row.where not in ("canvas", "grid"):
             owner.addAction(made)
         made.setShortcuts(self._shortcuts.sequences(row.id))
         self._explain(made)

@@ -221,7 +221,7 @@ class Annotate(QMainWindow):
         self.canvas.tool_changed.connect(self.strip.show_tool)
         self.canvas.brush_changed.connect(self._on_brush)
         self.canvas.lasso_changed.connect(lambda asks: self._settings.set("canvas.lasso_asks", asks))
-        self.canvas.undo_changed.connect(self._show_undo)
+        self.canvas.undo_changed.connect(self.show_undo)
         self.canvas.picture_loaded.connect(self.instances.set_usable)
         self.canvas.masks_hidden.connect(self._actions["hide_masks"].setChecked)
         self.canvas.set_key_texts(self._key_text)
@@ -245,10 +245,11 @@ class Annotate(QMainWindow):
                 "zoom_in": canvas.zoom_in, "zoom_out": canvas.zoom_out,
                 "zoom_to_selection": canvas.zoom_to_selection, "leave_canvas": self.leave_canvas,
                 "clear_class": self.labelling.clear_class,
-            }
+            },
+            "annotate",
         )  # fmt: skip
         for number in "123456789":
-            actions.connect_all({f"class_{number}": partial(self.labelling.use_hotkey, number)})
+            actions.connect_all({f"class_{number}": partial(self.labelling.use_hotkey, number)}, "annotate")
         actions["crosshair"].toggled.connect(lambda on: self._settings.set("canvas.crosshair", on))
         actions["color_by_instance"].toggled.connect(
             lambda on: self._settings.set("canvas.color_by", "instance" if on else "class")
@@ -261,8 +262,10 @@ class Annotate(QMainWindow):
     def _on_brush(self, size: float) -> None:
         self._settings.set("canvas.brush_size", round(size))
 
-    def _show_undo(self) -> None:
+    def show_undo(self) -> None:
         canvas, actions = self.canvas, self._actions
+        if actions.workspace != "annotate":
+            return
         actions["undo"].setEnabled(canvas.can_undo())
         actions["redo"].setEnabled(canvas.can_redo())
         actions["undo"].setText(self.tr("Undo %1").replace("%1", canvas.undo_text()).strip())

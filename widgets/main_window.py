@@ -26,11 +26,12 @@ from widgets.parts import reported
 from widgets.services import Services
 from widgets.settings_dialog import SettingsDialog
 from widgets.shortcuts_page import ShortcutsPage
+from widgets.sort.workspace import SortWorkspace
 from widgets.status import StatusBar
 from widgets.top_bar import WORKSPACES, TopBar
 from widgets.welcome import Welcome, local_paths
 from widgets.window_dialogs import Dialogs
-from widgets.window_menus import CLASS_KEYS, NEEDS_FOLDER, NEEDS_PICTURE
+from widgets.window_menus import CLASS_KEYS, NEEDS_FOLDER, NEEDS_PICTURE, NEEDS_SORTING
 
 
 class MainWindow(QMainWindow):
@@ -52,6 +53,8 @@ class MainWindow(QMainWindow):
         self.annotate = Annotate(services.session, settings)
         self.actions_ = Actions(self, self, services.shortcuts)
         self.annotate.build(self.actions_)
+        self.sort = SortWorkspace(services.sorting, shelf, settings, self.actions_)
+        self._wanted = "annotate"
         self.welcome = Welcome(services.recent, ModelsCard(shelf, jobs, settings))
         self.models = ModelsPage(shelf, jobs, ModelsCard(shelf, jobs, settings, among_models=True))
         self.top = TopBar(self.actions_, shelf)
@@ -62,7 +65,7 @@ class MainWindow(QMainWindow):
         self.status = StatusBar()
         self.setStatusBar(self.status)
         self.stack = QStackedWidget()
-        for page in (self.welcome, self.annotate, self.models):
+        for page in (self.welcome, self.annotate, self.sort, self.models):
             self.stack.addWidget(page)
         self._lay_out()
         window_menus.fill(
@@ -81,17 +84,23 @@ class MainWindow(QMainWindow):
 
     @property
     def workspace(self) -> str:
-        return "models" if self.stack.currentWidget() is self.models else "annotate"
+        """ "annotate", "sort" or "models"."""
+        return self._wanted
 
     def show_workspace(self, name: str) -> None:
-        """ "annotate" (the welcome page while no folder is open) or "models"."""
-        annotate: QWidget = self.annotate if self._services.desk.project is not None else self.welcome
-        self.stack.setCurrentWidget(self.models if name == "models" else annotate)
+        """ "annotate" or "sort" (the welcome page while no folder is open), or "models"."""
+        page: QWidget = {"annotate": self.annotate, "sort": self.sort, "models": self.models}[name]
+        if page is not self.models and self._services.desk.project is None:
+            page = self.welcome
+        self._wanted = self.actions_.workspace = name
+        self.stack.setCurrentWidget(page)
         self.top.show_workspace(name)
         self._enable()
-        if self.stack.currentWidget() is self.annotate:
+        if page is self.annotate:
             self.annotate.canvas.setFocus()
-        elif self.stack.currentWidget() is self.welcome:
+        elif page is self.sort:
+            self.sort.enter()
+        elif page is self.welcome:
             self.welcome.drop.folder.setFocus()
 
     # Opening --------------------------------------------------------------------------------------------------------
@@ -99,7 +108,7 @@ class MainWindow(QMainWindow):
     def open_paths(self, paths: Sequence[str | Path]) -> None:
         """Opens a folder or pictures."""
         if paths and self._services.desk.open(paths):
-            self.show_workspace("annotate")
+            self.show_workspace("sort" if self.workspace == "sort" else "annotate")
 
     def open_sample(self, name: str) -> None:
         """Copies the sample photographs to a folder of the person's own and opens one, or all."""
@@ -132,6 +141,7 @@ class MainWindow(QMainWindow):
                 settings.set("window.geometry", bytes(self.saveGeometry().toBase64().data()).decode("ascii"))
             settings.set("window.docks", self.annotate.layout_text())
             settings.set("window.workspace", self.workspace)
+            settings.set("sort.layout", self.sort.layout_text())
         self._services.close()
         self.annotate.canvas.close_down()
         super().closeEvent(event)
@@ -151,12 +161,18 @@ class MainWindow(QMainWindow):
 
     def _connect(self) -> None:
         services, annotate, desk = self._services, self.annotate, self._services.desk
-        for source in (annotate, desk, services.shelf, services.answers, self.dialogs, self):
+        for source in (annotate, self.sort, desk, services.shelf, services.answers, self.dialogs, self):
             source.failed.connect(self.messages.show_error)
-        for talker in (annotate, desk, self.dialogs):
+        for talker in (annotate, self.sort, desk, self.dialogs):
             talker.message.connect(self.status.say)
         desk.opened.connect(self._show_folder)
         desk.closing.connect(lambda: annotate.set_document(None, None))
+        desk.closing.connect(lambda: self.sort.set_opened(None))
+        self.sort.annotate_wanted.connect(self._annotate)
+        for source in (self.sort, self.dialogs):
+            source.models_wanted.connect(lambda: self.show_workspace("models"))
+        self.sort.prompts_wanted.connect(self.dialogs.edit_prompts)
+        self.sort.history_shown.connect(self._show_history)
         desk.shown.connect(self._show_document)
         desk.unreadable.connect(annotate.show_problem)
         desk.damaged.connect(self._offer_backup)
@@ -193,6 +209,7 @@ class MainWindow(QMainWindow):
                 "flag": lambda: desk.mark(ImageState.FLAGGED), "find": self._find,
                 "undo_classes": desk.undo_classes, "redo_classes": desk.redo_classes,
                 "workspace_annotate": lambda: self.show_workspace("annotate"),
+                "workspace_sort": lambda: self.show_workspace("sort"),
                 "workspace_models": lambda: self.show_workspace("models"),
                 "reset_layout": self.annotate.reset_layout, "shortcuts": dialogs.show_shortcuts,
                 "doctor": dialogs.ask_for_report, "about": dialogs.show_about,
@@ -211,6 +228,7 @@ class MainWindow(QMainWindow):
         if not self.restoreGeometry(QByteArray.fromBase64(settings.get("window.geometry").encode("ascii"))):
             self.resize(QSize(1360, 860).boundedTo(self.screen().availableSize()))
         self.annotate.restore_layout(settings.get("window.docks"))
+        self.sort.restore_layout(settings.get("sort.layout"))
         name = settings.get("window.workspace")
         self.show_workspace(name if name in WORKSPACES else "annotate")
 
@@ -218,12 +236,13 @@ class MainWindow(QMainWindow):
 
     def _show_folder(self, opened: Opened | None) -> None:
         self.annotate.set_opened(opened)
+        self.sort.set_opened(opened)
         self.notices.clear()
         if opened is None:
             self.setWindowTitle("Winnow")
             self.status.show_saved(self.tr("No folder open"))
-            if self.workspace == "annotate":
-                self.show_workspace("annotate")
+            if self.workspace != "models":
+                self.show_workspace(self.workspace)
         else:
             project = opened.project
             self.setWindowTitle(f"{project.folder.name or project.folder} – Winnow")
@@ -299,11 +318,25 @@ class MainWindow(QMainWindow):
 
     def _enable(self) -> None:
         desk, here = self._services.desk, self.stack.currentWidget() is self.annotate
-        self.actions_.enable((*NEEDS_PICTURE, *CLASS_KEYS), here and desk.current is not None)
+        sorts = self.stack.currentWidget() is self.sort
+        self.actions_.enable(NEEDS_PICTURE, here and desk.current is not None)
+        self.actions_.enable(CLASS_KEYS, (here and desk.current is not None) or sorts)
+        self.actions_.enable(NEEDS_SORTING, sorts)
         self.actions_.enable(NEEDS_FOLDER, desk.project is not None)
-        canvas = self.annotate.canvas
-        self.actions_["undo"].setEnabled(here and canvas.can_undo())
-        self.actions_["redo"].setEnabled(here and canvas.can_redo())
+        if here:
+            self.annotate.show_undo()
+        elif sorts:
+            self.sort.show_undo()
+        else:
+            self._show_history("", "")
+
+    def _show_history(self, undo: str, redo: str) -> None:
+        """What undo and redo do outside the canvas."""
+        if self.workspace == "annotate" and self.stack.currentWidget() is self.annotate:
+            return
+        for name, text, word in (("undo", undo, self.tr("Undo")), ("redo", redo, self.tr("Redo"))):
+            self.actions_[name].setEnabled(bool(text) and self.workspace == "sort")
+            self.actions_[name].setText(f"{word} {text}".strip())
 
     def _offer_backup(self, folder: Path, error: AppError, backup: Path | None) -> None:
         message = self.messages.show_error(error)
@@ -323,7 +356,14 @@ class MainWindow(QMainWindow):
         """F1."""
         return self.dialogs.show_shortcuts()
 
+    def _annotate(self, image_id: str) -> None:
+        self._services.desk.show(image_id)
+        self.show_workspace("annotate")
+
     def _find(self) -> None:
+        if self.stack.currentWidget() is self.sort:
+            self.sort.search.field.setFocus(Qt.FocusReason.ShortcutFocusReason)
+            return
         self.show_workspace("annotate")
         self.annotate.browser.name.setFocus(Qt.FocusReason.ShortcutFocusReason)
 

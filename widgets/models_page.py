@@ -64,7 +64,8 @@ class ModelsPage(QScrollArea):
         self._layout.addLayout(self._list)
         self._layout.addStretch(1)
         shelf.changed.connect(self.refresh)
-        shelf.current_changed.connect(lambda _model: self.refresh())
+        for signal in (shelf.current_changed, shelf.classifier_changed):
+            signal.connect(lambda _model: self.refresh())
         jobs.changed.connect(self._show_progress)
         self.refresh()
 
@@ -84,7 +85,7 @@ class ModelsPage(QScrollArea):
             self._list.insertWidget(place, row)
             row.show_state(
                 installed=self._shelf.installed(spec),
-                used=spec.id == self._shelf.current,
+                used=spec.id in (self._shelf.current, self._shelf.classifier),
                 fetching=self._shelf.fetching(spec.id) is not None,
             )
 

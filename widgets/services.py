@@ -12,6 +12,7 @@ from app.session.desk import Desk
 from app.session.joblist import JobList
 from app.session.prompting import PromptSession
 from app.session.shelf import Shelf
+from app.session.sorting import SortSession
 from app.settings import Settings
 from app.shortcuts import Shortcuts
 from inference import paths
@@ -34,6 +35,7 @@ class Services:
     shelf: Shelf
     desk: Desk
     session: PromptSession
+    sorting: SortSession
     models_dir: str | None
 
     @classmethod
@@ -51,7 +53,9 @@ class Services:
         shelf = Shelf(answers, jobs, settings, models_dir)
         desk = Desk(runner, settings, recent)
         session = PromptSession(runner, shelf.current)
-        return cls(settings, Shortcuts(settings), recent, runner, answers, jobs, shelf, desk, session, models_dir)
+        sorting = SortSession(answers, jobs, shelf, settings)
+        shortcuts = Shortcuts(settings)
+        return cls(settings, shortcuts, recent, runner, answers, jobs, shelf, desk, session, sorting, models_dir)
 
     def ask_for_diagnosis(self) -> Ticket:
         """Starts the slow part of the system report; its result goes to `report`."""
@@ -65,6 +69,7 @@ class Services:
         """Stops flows and jobs, then lets the folder go. Twice is harmless."""
         self.answers.close()
         self.session.set_document(None)
+        self.sorting.set_opened(None)
         self.desk.close()
         self.runner.close()
 

@@ -11,7 +11,7 @@ from widgets.actions import Actions
 from widgets.icons import app_icon, icon
 from widgets.parts import action_tool, label
 
-WORKSPACES = ("annotate", "models")
+WORKSPACES = ("annotate", "sort", "models")
 
 
 class TopBar(QToolBar):
@@ -32,7 +32,8 @@ class TopBar(QToolBar):
         mark.setPixmap(app_icon().pixmap(QSize(22, 22)))
         mark.setContentsMargins(4, 0, 8, 0)
         self.addWidget(mark)
-        for number, (name, text) in enumerate(zip(WORKSPACES, (self.tr("Annotate"), self.tr("Models")), strict=True)):
+        texts = (self.tr("Annotate"), self.tr("Sort"), self.tr("Models"))
+        for number, (name, text) in enumerate(zip(WORKSPACES, texts, strict=True)):
             self.addWidget(self._workspace_button(number, name, text))
         self.addSeparator()
         self.addWidget(action_tool(actions["open_folder"]))
@@ -41,18 +42,22 @@ class TopBar(QToolBar):
         self.picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.picture.setMinimumWidth(150)
         self.picture.setMaximumWidth(360)
-        for widget in (self._previous, self.picture, self._next):
-            self.addWidget(widget)
-        self.addWidget(action_tool(actions["done_next"]))
-        self.addWidget(action_tool(actions["flag"]))
-        self.addSeparator()
+        one = (
+            self._previous,
+            self.picture,
+            self._next,
+            action_tool(actions["done_next"]),
+            action_tool(actions["flag"]),
+        )
+        self._of_one_picture = [self.addWidget(widget) for widget in one]
+        self._of_one_picture.append(self.addSeparator())
         self.addWidget(action_tool(actions["undo"]))
         self.addWidget(action_tool(actions["redo"]))
         space = QWidget()
         space.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self.addWidget(space)
         self.model = self._model_button()
-        self.addWidget(self.model)
+        self._model_action = self.addWidget(self.model)
         self.addWidget(action_tool(actions["export"]))
         self.addWidget(action_tool(actions["settings"]))
         self.addWidget(action_tool(actions["shortcuts"]))
@@ -64,6 +69,9 @@ class TopBar(QToolBar):
 
     def show_workspace(self, name: str) -> None:
         self._workspaces.button(WORKSPACES.index(name)).setChecked(True)
+        for action in self._of_one_picture:
+            action.setVisible(name == "annotate")
+        self._model_action.setVisible(name != "sort")  # there it is chosen beside the suggestions
 
     def show_picture(self, name: str, place: str) -> None:
         """The name of the picture and "3 of 24"."""

@@ -22,6 +22,7 @@ class Dialogs(QObject):
 
     failed = Signal(object)
     message = Signal(str)
+    models_wanted = Signal()
 
     def __init__(self, window: QWidget, services: Services) -> None:
         super().__init__(window)
@@ -52,6 +53,15 @@ class Dialogs(QObject):
             from widgets.export_dialog import ExportDialog  # the formats are a tenth of the time until the window shows
 
             _open(ExportDialog(project, parent=self._window))
+
+    def edit_prompts(self, image_id: str) -> None:
+        """The prompt editor, with live scores on a picture ("" for none)."""
+        from widgets.sort.prompt_editor import PromptEditor
+
+        if self._services.desk.project is not None:
+            editor = PromptEditor(self._services.sorting, image_id or None, self._window)
+            editor.models_wanted.connect(self.models_wanted)
+            _open(editor)
 
     def ask_for_report(self) -> None:
         """Looks at the system in the background and shows what it found."""

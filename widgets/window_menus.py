@@ -10,7 +10,7 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu, QMenuBar
 
 from app.recent import RecentFolders
-from app.shortcuts import EDIT, FILE, HELP, INSTANCES, PICTURES, TOOLS, VIEW
+from app.shortcuts import EDIT, FILE, HELP, INSTANCES, PICTURES, SORTING, TOOLS, VIEW
 from widgets.actions import Actions
 
 NEEDS_PICTURE = (
@@ -23,6 +23,10 @@ NEEDS_PICTURE = (
 CLASS_KEYS = tuple(f"class_{n}" for n in range(1, 10))
 """In Annotate they need a picture, in Sort a folder."""
 NEEDS_FOLDER = ("close_folder", "export", "undo_classes", "redo_classes", "find")
+NEEDS_SORTING = (
+    "sort_accept", "sort_reject", "sort_accept_above", "sort_useful", "sort_remove", "sort_new_class", "sort_prompts",
+    "sort_alike", "sort_quick_look", "sort_annotate",
+)  # fmt: skip
 
 _PLANS: Mapping[str, Sequence[str]] = {
     FILE: ("open_folder", "open_picture", "open_samples", "-recent", "-", "export", "show_in_folder", "-",
@@ -34,7 +38,9 @@ _PLANS: Mapping[str, Sequence[str]] = {
             "tool_select", "-", "smaller", "larger"),
     INSTANCES: ("accept", "next_candidate", "drop", "refine", "-", "union", "subtract", "intersect",
                 "fill_holes", "split_parts", "-", "clear_class"),
-    VIEW: ("workspace_annotate", "workspace_models", "-", "fit", "actual_size", "zoom_in", "zoom_out",
+    SORTING: ("sort_accept", "sort_reject", "sort_accept_above", "sort_useful", "-", "sort_new_class", "sort_remove",
+              "-", "sort_alike", "sort_prompts", "-", "sort_quick_look", "sort_annotate"),
+    VIEW: ("workspace_annotate", "workspace_sort", "workspace_models", "-", "fit", "actual_size", "zoom_in", "zoom_out",
            "zoom_to_selection", "-", "hide_masks", "crosshair", "color_by_instance", "-", "-panels",
            "reset_layout", "full_screen"),
     HELP: ("shortcuts", "doctor", "about"),

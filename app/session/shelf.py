@@ -36,6 +36,8 @@ class Shelf(QObject):
     changed = Signal()
     """Something was installed or removed, or a download began or ended."""
     current_changed = Signal(str)
+    classifier_changed = Signal(str)
+    """Another model looks at pictures for sorting."""
     loading = Signal(str)
     loaded = Signal(str, str)  # model, device
     failed = Signal(object)
@@ -78,6 +80,12 @@ class Shelf(QObject):
     def only_the_starter(self) -> bool:
         return all(spec.builtin for spec in self.usable())
 
+    def classifiers(self) -> list[ModelSpec]:
+        """The models for sorting that can be switched to; the chosen one is among them even as a file in place."""
+        specs = [spec for spec in self.specs() if spec.family == "clip" and self.installed(spec)]
+        chosen = self.spec(self.classifier)
+        return specs if chosen is None or chosen in specs else [*specs, chosen]
+
     def fetching(self, model_id: str) -> Ticket | None:
         """The ticket of a download or of an import that runs."""
         return self._fetching.get(model_id)
@@ -88,6 +96,15 @@ class Shelf(QObject):
     def current(self) -> str:
         """The id of the model that answers prompts."""
         return self._current
+
+    @property
+    def classifier(self) -> str:
+        """The id of the model that looks at pictures for sorting: the chosen one, else the best that is there."""
+        chosen = str(self._settings.get("sort.model"))
+        spec = self.spec(chosen) if chosen else None
+        if spec is not None and self.installed(spec):
+            return spec.id
+        return catalogue.default_classifier(self._models_dir).id
 
     def title(self) -> str:
         spec = self.spec(self._current)
@@ -110,8 +127,8 @@ class Shelf(QObject):
         spec = self.spec(model_id)
         if spec is None or not self.installed(spec):
             self.failed.emit(_not_there(model_id))
-            return
-        self._answers.start(self._switch(spec.id))
+        else:
+            self._answers.start(self._put_to_use(spec))
 
     def fetch_and_use(self, model_id: str) -> None:
         """Downloads a model, then switches to it."""
@@ -156,14 +173,13 @@ class Shelf(QObject):
         ticket, answer = self._answers.ask(DownloadRequest(model_id, self._models_dir), priority=Priority.BATCH)
         await self._long(model_id, ticket, title, answer)
         if use:
-            await self._switch(model_id)
+            await self._put_to_use(self.spec(model_id))
 
     async def _import(self, file: Path) -> None:
         title = _tr("Import %1").replace("%1", file.name)
         request = ImportModelRequest(str(file), self._models_dir)
         ticket, answer = self._answers.ask(request, priority=Priority.BATCH)
-        spec = await self._long(str(file), ticket, title, answer)
-        await self._switch(spec.id)
+        await self._put_to_use(await self._long(str(file), ticket, title, answer))
 
     async def _long(self, key: str, ticket: Ticket, title: str, answer: object) -> ModelSpec:
         self._fetching[key] = ticket
@@ -174,6 +190,15 @@ class Shelf(QObject):
         finally:
             del self._fetching[key]
             self.changed.emit()
+
+    async def _put_to_use(self, spec: ModelSpec | None) -> None:
+        if spec is None:
+            return
+        if spec.family == "clip":
+            self._settings.set("sort.model", spec.id)
+            self.classifier_changed.emit(spec.id)
+        elif spec.family == "sam2":
+            await self._switch(spec.id)
 
     async def _switch(self, model_id: str) -> None:
         before = self._current

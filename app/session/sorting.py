@@ -1,0 +1,512 @@
+"""`SortSession`: what the Sort workspace works on. Joins the sorter, the looker and what is suggested; moves nothing
+that was not asked for."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PySide6.QtCore import QCoreApplication, QObject, QTimer, Signal
+from PySide6.QtGui import QImage
+
+from app.project import Project
+from app.project.rows import image_id_of
+from app.session import arranging
+from app.session.answers import Answers
+from app.session.desk import Opened
+from app.session.joblist import JobList
+from app.session.judging import Judged, Question, Words, judge, standing_for
+from app.session.looking import Looker
+from app.session.record import AUTO, LEARNED, NONE, WORDS, Record
+from app.session.shelf import Shelf
+from app.settings import Settings
+from app.sorting import duplicates, search
+from app.sorting.journal import Mode
+from app.sorting.moves import Outcome
+from app.sorting.sorter import Sorter
+from app.sorting.suggest import Suggestion, Suggestions
+from inference.errors import AppError
+from inference.prompt_items import PromptSet
+
+log = logging.getLogger(__name__)
+
+_JUDGE_MS = 250
+_LOOK_MS = 800
+
+
+class SortSession(QObject):
+    """One per window. Nothing is looked at before `enter`.
+
+    Signals:
+        pictures_changed(): which pictures there are, or what class they are in.
+        suggestions_changed(): what is suggested, found or stacked.
+        classes_changed(): the class folders or their counts.
+        history_changed(): undo and redo.
+        state_changed(): the words about where suggestions come from and how far they are.
+        progressed(done, total): pictures looked at.
+        unlearned(words): the built-in model has not learned these.
+    """
+
+    pictures_changed = Signal()
+    suggestions_changed = Signal()
+    classes_changed = Signal()
+    history_changed = Signal()
+    state_changed = Signal()
+    progressed = Signal(int, int)
+    unlearned = Signal(tuple)
+    failed = Signal(object)
+    message = Signal(str)
+
+    def __init__(
+        self, answers: Answers, jobs: JobList, shelf: Shelf, settings: Settings, parent: QObject | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._answers, self._shelf, self._settings = answers, shelf, settings
+        self.looker = Looker(answers, jobs, self)
+        self._opened: Opened | None = None
+        self._sorter: Sorter | None = None
+        self._entered = False
+        self._reset()
+        self._judge_soon = self._timer(_JUDGE_MS, self._judge)
+        self._look_soon = self._timer(_LOOK_MS, self._look)
+        self.looker.grown.connect(self._judge_soon.start)
+        self.looker.progressed.connect(self.progressed)
+        self.looker.ended.connect(lambda _finished: self.state_changed.emit())
+        shelf.classifier_changed.connect(self._on_model)
+
+    def _reset(self) -> None:
+        self.judged = Judged({}, None, None)
+        self.stacks: list[duplicates.Stack] | None = None
+        self.found: list[str] | None = None
+        self._suggestor = Suggestions()
+        self._record = Record()
+        self._leaving: dict[str, str | None] = {}  # filed, but not moved yet; what the screen shows already
+        self._copied: frozenset[str] = frozenset()
+        self._words: Words | None = None
+        self._judging = self._judge_again = False
+        self._searches = 0
+
+    # Folders --------------------------------------------------------------------------------------------------------
+
+    def set_opened(self, opened: Opened | None) -> None:
+        """Another folder, or none. Call it before the folder is closed."""
+        if self._sorter is not None:
+            self._sorter.close()
+            self._sorter.deleteLater()
+        self.looker.set_project(None)
+        self._judge_soon.stop()
+        self._look_soon.stop()
+        self._opened, self._sorter, self._entered = opened, None, False
+        self._reset()
+        if opened is not None:
+            self._begin(opened)
+        self.pictures_changed.emit()
+        self.classes_changed.emit()
+        self.history_changed.emit()
+        self.state_changed.emit()
+
+    def _begin(self, opened: Opened) -> None:
+        project = opened.project
+        self.looker.set_project(project)
+        sorter = self._sorter = Sorter(project, self)
+        sorter.failed.connect(self.failed)
+        sorter.moved.connect(self._on_moved)
+        sorter.folders_moved.connect(self._on_folders_moved)
+        sorter.finished.connect(self._on_finished)
+        sorter.classes_changed.connect(self._on_classes)
+        sorter.history_changed.connect(self.history_changed)
+        sorter.root_changed.connect(self._on_classes)
+        sorter.mode_changed.connect(self.classes_changed)
+        opened.images.pictures_changed.connect(self._on_pictures)
+        opened.images.scan_finished.connect(self._on_pictures)
+        self._record = Record.kept(project)
+
+    def enter(self) -> None:
+        """The person looks at the Sort workspace: the model begins to look at the pictures."""
+        if self._opened is None or self._sorter is None or (self._entered and self.looker.running):
+            return
+        if not self._entered:
+            self._entered = True
+            self._read_copied()
+        self._look()
+
+    @property
+    def project(self) -> Project | None:
+        return self._opened.project if self._opened else None
+
+    @property
+    def sorter(self) -> Sorter | None:
+        return self._sorter
+
+    @property
+    def model(self) -> str:
+        """The classifier in use."""
+        return self._shelf.classifier
+
+    def start(self, flow: Coroutine[Any, Any, None]) -> None:
+        """Runs a flow of questions to the models; what it fails with is told."""
+        self._answers.start(flow)
+
+    def thumbnail(self, image_id: str) -> QImage | None:
+        """A small picture, if it is at hand."""
+        return self._opened.thumbnails.get(image_id) if self._opened is not None else None
+
+    # Pictures -------------------------------------------------------------------------------------------------------
+
+    def image_ids(self) -> list[str]:
+        """All pictures, in order; those that are being moved away are where they will be."""
+        if self._opened is None:
+            return []
+        return [i for i in self._opened.images.image_ids() if self._leaving.get(i, "") is not None]
+
+    def class_of(self, image_id: str) -> str | None:
+        """The class a picture is filed under, None: unsorted."""
+        if image_id in self._leaving:
+            return self._leaving[image_id] or None
+        prefix = self._class_prefix()
+        if prefix is None or not image_id.startswith(prefix):
+            return None
+        return image_id[len(prefix) :].rpartition("/")[0] or None
+
+    def unsorted(self) -> list[str]:
+        """Pictures in no class; of those that were copied or linked into one, the originals count as sorted."""
+        return [i for i in self.image_ids() if self.class_of(i) is None and i not in self._copied]
+
+    def of_class(self, name: str) -> list[str]:
+        """The pictures of a class and of the classes within it."""
+        return [i for i in self.image_ids() if (c := self.class_of(i)) is not None and (c + "/").startswith(name + "/")]
+
+    def _class_prefix(self) -> str | None:
+        """What image ids of filed pictures begin with, None when the class folders are outside the open folder."""
+        if self._sorter is None or self._opened is None:
+            return None
+        root, folder = self._sorter.root, self._opened.project.folder
+        if not root.is_relative_to(folder):
+            return None
+        inner = root.relative_to(folder).as_posix()
+        return "" if inner == "." else f"{inner}/"
+
+    # Asking for it --------------------------------------------------------------------------------------------------
+
+    def file(self, image_ids: Sequence[str], name: str) -> None:
+        """Files pictures under a class ("": takes them back to the unsorted ones), in the chosen mode."""
+        ids = [i for i in image_ids if self.class_of(i) != (name or None)]
+        if self._sorter is None or not ids:
+            return
+        self._count(ids, name)
+        if not self._sorter.read_only_reason and self._sorter.mode is Mode.MOVE:
+            self._leaving.update(dict.fromkeys(ids, name))
+            self.pictures_changed.emit()
+        self._sorter.file(ids, name)
+
+    def remove(self, image_ids: Sequence[str]) -> None:
+        """Deletes pictures; undo brings them back."""
+        if self._sorter is not None and image_ids:
+            if not self._sorter.read_only_reason:
+                self._leaving.update(dict.fromkeys(image_ids, None))
+                self.pictures_changed.emit()
+            self._sorter.trash(list(image_ids))
+
+    def accept(self, image_ids: Sequence[str]) -> int:
+        """Files pictures under what is suggested for them; how many there were."""
+        return self._file_all(arranging.above(image_ids, self.suggestions, 0.0))
+
+    def accept_above(self) -> int:
+        """Files every unsorted picture whose suggestion is sure enough."""
+        return self._file_all(arranging.above(self.unsorted(), self.suggestions, self.level))
+
+    def _file_all(self, by_class: Mapping[str, Sequence[str]]) -> int:
+        for name, ids in by_class.items():
+            self.file(ids, name)
+        return sum(map(len, by_class.values()))
+
+    def reject(self, image_ids: Sequence[str]) -> int:
+        """The pictures are not what is suggested: the next best class is suggested for them. How many there were."""
+        wrong = [i for i in image_ids if (one := self.suggestions.get(i)) is not None and one.label is not None]
+        self._suggestor.reject(wrong)
+        self.judged.suggestions.update({i: one for i in wrong if (one := self._suggestor.get(i)) is not None})
+        self.suggestions_changed.emit()
+        self.state_changed.emit()
+        return len(wrong)
+
+    def undo(self) -> None:
+        if self._sorter is not None:
+            self._sorter.undo()
+
+    def redo(self) -> None:
+        if self._sorter is not None:
+            self._sorter.redo()
+
+    # Suggestions ----------------------------------------------------------------------------------------------------
+
+    @property
+    def level(self) -> float:
+        """How sure a suggestion has to be to be taken with others."""
+        return float(self._settings.get("sort.level")) / 100
+
+    def set_level(self, level: float) -> None:
+        self._settings.set("sort.level", round(level * 100))
+        self.suggestions_changed.emit()
+
+    @property
+    def prompts(self) -> PromptSet | None:
+        return self._record.prompts
+
+    @property
+    def source(self) -> str:
+        """Where suggestions shall come from: AUTO, WORDS, LEARNED or NONE."""
+        return self._record.source
+
+    @property
+    def score(self) -> tuple[int, int]:
+        """How many suggestions were right of how many the person has answered."""
+        return self._suggestor.score
+
+    @property
+    def suggestions(self) -> Mapping[str, Suggestion]:
+        """By picture, for those that are unsorted and were looked at."""
+        return self.judged.suggestions
+
+    def set_source(self, source: str) -> None:
+        self._keep(replace(self._record, source=source))
+        self._judge_soon.start()
+        self.state_changed.emit()
+
+    def set_prompts(self, prompts: PromptSet | None) -> None:
+        """Suggests from these words; the pictures are not looked at again."""
+        source = WORDS if prompts is not None and self.source in (NONE, LEARNED) else self.source
+        self._words = None
+        self._keep(Record(source, prompts))
+        self._judge_soon.start()
+        self.state_changed.emit()
+
+    def state_text(self) -> str:
+        """Where suggestions come from, in a sentence."""
+        if self.source == NONE:
+            return _tr("No suggestions: choose where they shall come from.")
+        learned = self.judged.learned
+        if learned is not None and learned.classes:
+            text = _tr("Learned from what is sorted: %1 classes.").replace("%1", f"{len(learned.classes):,}")
+            if learned.accuracy is not None:
+                text += " " + _tr("Tested on pictures held back, %1 are right.").replace(
+                    "%1", f"{learned.accuracy:.0%}"
+                )
+            return text
+        if self.judged.words is not None and self.prompts is not None:
+            return _tr("From the words of “%1”.").replace("%1", self.prompts.name)
+        if self.source == WORDS and self.prompts is None:
+            return _tr("Write prompts, or choose a set that ships with Winnow.")
+        if not self.looker.vectors:
+            return _tr("Looking at the pictures…") if self.looker.running else ""
+        return _tr("Drag three pictures each into two classes, or write prompts: Winnow then suggests the rest.")
+
+    def _on_model(self, _model: str) -> None:
+        self._words, self.judged = None, Judged({}, None, None)
+        if self._entered:
+            self._look()
+        self.state_changed.emit()
+
+    def _look(self) -> None:
+        if self._entered and self._opened is not None and not self._opened.images.is_scanning:
+            self.looker.look(self._opened.images.image_ids(), self.model)
+            self.state_changed.emit()
+
+    def _judge(self) -> None:
+        if self._opened is None or not self._entered or not self.looker.vectors:
+            return
+        if self._judging:
+            self._judge_again = True
+            return
+        self._judging = True
+        self._answers.start(self._judge_all(self._opened))
+
+    async def _judge_all(self, opened: Opened) -> None:
+        try:
+            if self.source in (AUTO, WORDS) and self.prompts is not None:
+                await self._read_words(self.prompts)
+            if opened is self._opened:
+                await self._judge_now(opened)
+        finally:
+            if opened is self._opened:
+                self._judging = False
+                if self._judge_again:
+                    self._judge_again = False
+                    self._judge_soon.start()
+
+    async def _read_words(self, prompts: PromptSet) -> None:
+        """Asks what the model makes of the prompts, unless that is known."""
+        if self._words is not None and self._words.model.checksum == self.looker.checksum:
+            return
+        texts = [text for of_item in prompts.prompts() for text in of_item]
+        if not texts:
+            return
+        names = [item.name for item in prompts.items if not item.negative]
+        result = await self.looker.words(texts, self.model, names)
+        if prompts is self.prompts:
+            self._words = Words.of(prompts, result)
+            if result.unknown:
+                self.unlearned.emit(result.unknown)
+
+    async def _judge_now(self, opened: Opened) -> None:
+        classes = {i: c for i in self.image_ids() if (c := self.class_of(i)) is not None}
+        words = self._words if self.source in (AUTO, WORDS) else None
+        if words is not None and words.model.checksum != self.looker.checksum:
+            words = None
+        folders = self._sorter.classes if self._sorter is not None else []
+        question = Question(
+            tuple(self.unsorted()) if self.source != NONE else (),
+            classes,
+            dict(self.looker.vectors),
+            words,
+            standing_for(self.prompts, [folder.name for folder in folders]),
+            self.source in (AUTO, LEARNED),
+        )
+        judged = await self.looker.in_thread(partial(judge, question, self._suggestor))
+        if opened is self._opened:
+            self.judged = judged
+            self.suggestions_changed.emit()
+            self.state_changed.emit()
+
+    # Search and stacks ----------------------------------------------------------------------------------------------
+
+    def search(self, terms: Sequence[tuple[str, str | None, bool]]) -> None:
+        """Looks for pictures by (words, image id, whether it is added); none ends the search. `found` has them, the
+        best first."""
+        self._searches += 1
+        if not terms:
+            self.found = None
+            self.suggestions_changed.emit()
+        else:
+            self._answers.start(self._search(self._searches, tuple(terms)))
+
+    async def _search(self, this: int, terms: Sequence[tuple[str, str | None, bool]]) -> None:
+        texts = [text for text, image_id, _ in terms if image_id is None]
+        rows: dict[str, Any] = {}
+        if texts:
+            asked = [f"a photo of {text}" for text in texts]
+            result = await self.looker.words(asked, self.model, texts)
+            rows = dict(zip(texts, result.embeddings, strict=True))
+            if result.unknown:
+                self.unlearned.emit(result.unknown)
+        vectors = dict(self.looker.vectors)
+        wanted = []
+        for text, image_id, plus in terms:
+            vector = rows.get(text) if image_id is None else vectors.get(image_id)
+            if vector is not None:
+                wanted.append(search.Term(np.asarray(vector, np.float32), 1.0 if plus else -1.0))
+        ranked = await self.looker.in_thread(partial(_ranked, vectors, wanted))
+        if this == self._searches:
+            self.found = ranked
+            self.suggestions_changed.emit()
+
+    def find_stacks(self) -> None:
+        """Looks for pictures that are nearly the same; `stacks` has them."""
+        if self._opened is not None and self.looker.vectors:
+            self._answers.start(self._find_stacks(self._opened))
+
+    async def _find_stacks(self, opened: Opened) -> None:
+        vectors, ids = dict(self.looker.vectors), self.image_ids()
+        found = await self.looker.in_thread(partial(_stacked, ids, vectors, opened.project.folder))
+        if opened is self._opened:
+            self.stacks = found
+            self.suggestions_changed.emit()
+
+    # What happens ---------------------------------------------------------------------------------------------------
+
+    def _on_pictures(self) -> None:
+        if self._opened is not None:
+            there = set(self._opened.images.image_ids())
+            self._leaving = {i: c for i, c in self._leaving.items() if i in there} if self._leaving else {}
+        self.pictures_changed.emit()
+        if self._entered:
+            self._look_soon.start()
+        self._judge_soon.start()
+
+    def _on_moved(self, pairs: list[tuple[str, str]]) -> None:
+        self.looker.follow(pairs)
+        for old, _ in pairs:
+            self.judged.suggestions.pop(old, None)
+        self._suggestor.follow(pairs)
+
+    def _on_folders_moved(self, pairs: list[tuple[str, str]]) -> None:
+        """Whole class folders were renamed: so were the pictures in them."""
+        for old, new in pairs:
+            inside = [i for i in self.looker.vectors if i.startswith(f"{old}/")]
+            self._on_moved([(i, f"{new}/{i[len(old) + 1 :]}") for i in inside])
+
+    def _on_finished(self, outcome: Outcome) -> None:
+        if outcome.failed or outcome.stopped:
+            self._leaving = {i: c for i, c in self._leaving.items() if i in dict(outcome.moved)}
+        if self._opened is not None:
+            self._opened.images.refresh()
+        self._read_copied()
+        self.pictures_changed.emit()
+        self._judge_soon.start()
+
+    def _on_classes(self) -> None:
+        self.classes_changed.emit()
+        self.pictures_changed.emit()
+        self._judge_soon.start()
+
+    def _read_copied(self) -> None:
+        """Which pictures were copied or linked to a class, as the journal has it."""
+        project = self.project
+        if project is not None:
+            project.in_background(partial(_copied, project), self._take_copied)
+
+    def _take_copied(self, ids: frozenset[str]) -> None:
+        if ids != self._copied:
+            self._copied = ids
+            self.pictures_changed.emit()
+            self._judge_soon.start()
+
+    def _count(self, ids: Iterable[str], name: str) -> None:
+        """A person's answer to a suggestion: was it right?"""
+        if name:
+            self._suggestor.filed([i for i in ids if i in self.suggestions], name)
+            self.state_changed.emit()
+
+    def _keep(self, record: Record) -> None:
+        self._record = record
+        if self._opened is not None and not self._opened.project.read_only:
+            try:
+                record.keep(self._opened.project)
+            except AppError as error:
+                self.failed.emit(error)
+
+    def _timer(self, interval: int, slot: Callable[[], object]) -> QTimer:
+        timer = QTimer(self, singleShot=True, interval=interval)
+        timer.timeout.connect(slot)
+        return timer
+
+
+def _ranked(vectors: Mapping[str, Any], wanted: Sequence[search.Term]) -> list[str]:
+    ids = list(vectors)
+    if not ids or not wanted:
+        return []
+    return [image_id for image_id, _ in search.rank(ids, np.stack([vectors[i] for i in ids]), wanted)]
+
+
+def _stacked(ids: Sequence[str], vectors: Mapping[str, Any], folder: Path) -> list[duplicates.Stack]:
+    known = [i for i in ids if i in vectors]
+    if not known:
+        return []
+    return duplicates.stacks(known, np.stack([vectors[i] for i in known]), lambda i: duplicates.look(folder / i))
+
+
+def _copied(project: Project) -> frozenset[str]:
+    """The originals of the copies and links that stand, as the journal has it."""
+    query = "SELECT source FROM moves WHERE mode IN ('copy', 'link') AND state = 'done' AND leader IS NULL"
+    with project.reading() as connection:
+        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'moves'").fetchone():
+            return frozenset()  # an older project that is open for reading only
+        return frozenset(image_id_of(source) for (source,) in connection.execute(query))
+
+
+def _tr(text: str) -> str:
+    return QCoreApplication.translate("Sorting", text)
