@@ -28,7 +28,7 @@ from app.formats import ExportOptions
 from app.formats.base import Format
 from app.formats.options import Option, parse_split
 from app.instance import LabelClass
-from widgets.parts import calm, label, named, swatch
+from widgets.parts import calm, label, named, roomy, swatch
 
 UNLABELLED = -1
 
@@ -161,6 +161,7 @@ def _control(option: Option) -> QWidget:
     if isinstance(spin, QDoubleSpinBox):
         spin.setSingleStep(0.25)
     spin.setValue(option.default)
+    roomy(spin)
     return spin
 
 
@@ -257,6 +258,7 @@ class ChoiceForm(QWidget):
         named(self.shares, self.tr("Shares of train, val and test"), self.tr("Such as 0.8, 0.2 or 0.7, 0.2, 0.1."))
         named(self.seed, self.tr("Seed of the split"))
         calm(self.seed)
+        roomy(self.seed)
         self.seed.setRange(0, 2**31 - 1)
         self.seed.setFixedWidth(90)
         self.shares.setFixedWidth(120)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from PySide6.QtCore import QCoreApplication, QEvent, QObject, QRectF, QSize, Qt, SignalInstance
 from PySide6.QtGui import QAction, QColor, QPainter, QPaintEvent, QPalette, QPixmap
-from PySide6.QtWidgets import QAbstractItemView, QFrame, QLabel, QPushButton, QToolButton, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QAbstractSpinBox, QFrame, QLabel, QPushButton, QToolButton, QWidget
 
 from inference.errors import AppError
 from widgets.icons import icon
@@ -82,6 +82,11 @@ def calm(widget: QWidget) -> None:
     """Keeps a value from being changed by the wheel in passing: only a control that has the focus listens to it."""
     widget.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
     widget.installEventFilter(_CalmWheel(widget))
+
+
+def roomy(spin: QAbstractSpinBox) -> None:
+    """Room before the text of a spin box, as other fields have it; style sheets do not reach it."""
+    spin.lineEdit().setTextMargins(6, 0, 0, 0)
 
 
 def line() -> QFrame:

@@ -21,7 +21,7 @@ from PySide6.QtWidgets import (
 from app.settings import GROUPS, SETTINGS, Setting, Settings
 from app.shortcuts import Shortcuts
 from widgets.languages import installed_languages
-from widgets.parts import button, calm, label, reported
+from widgets.parts import button, calm, label, reported, roomy
 from widgets.shortcuts_editor import ShortcutsEditor
 
 
@@ -118,6 +118,7 @@ class SettingsDialog(QDialog):
                 number.setSuffix(f" {row.unit}" if row.unit else "")
                 number.setKeyboardTracking(False)
                 number.setMinimumWidth(130)
+                roomy(number)
                 number.valueChanged.connect(lambda n: self._set(row.key, n))
                 return number
             case _:
@@ -128,6 +129,7 @@ class SettingsDialog(QDialog):
                 real.setSuffix(f" {row.unit}" if row.unit else "")
                 real.setKeyboardTracking(False)
                 real.setMinimumWidth(130)
+                roomy(real)
                 real.valueChanged.connect(lambda n: self._set(row.key, n))
                 return real
 

@@ -7,7 +7,7 @@ from PySide6.QtGui import QActionGroup
 from PySide6.QtWidgets import QLabel, QSlider, QSpinBox, QToolBar, QToolButton, QVBoxLayout, QWidget
 
 from widgets.actions import Actions
-from widgets.parts import calm, label
+from widgets.parts import calm, label, roomy
 
 TOOL_ACTIONS = {
     "points": "tool_points",
@@ -75,6 +75,7 @@ class DisplayPanel(QWidget):
         self.brush = QSpinBox()
         self.brush.setRange(1, 2000)
         self.brush.setSuffix(" px")
+        roomy(self.brush)
         self.brush.setAccessibleName(self.tr("Brush size"))
         self.brush.valueChanged.connect(self.brush_changed)
         layout = QVBoxLayout(self)
