@@ -6,6 +6,7 @@ and a COCO export is exact by construction.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -86,12 +87,12 @@ class Mask:
         """The pixels, (H, W) bool."""
         return np.ascontiguousarray(coco.decode(self._native())).astype(bool)
 
-    @property
+    @functools.cached_property
     def area(self) -> int:
         """Pixels inside."""
         return int(coco.area(self._native()))
 
-    @property
+    @functools.cached_property
     def bbox(self) -> tuple[int, int, int, int]:
         """x, y, width, height of the tight box; all 0 when empty."""
         x, y, w, h = (int(v) for v in coco.toBbox(self._native()))

@@ -127,7 +127,7 @@ def read_rgb_bytes(data: bytes, name: str, max_side: int | None = None) -> RGBAr
         raise _broken(name, error) from error
 
 
-def read_strips(path: str | Path, rows: int = 256) -> Iterator[RGBArray]:
+def read_strips(path: str | Path, rows: int = 64) -> Iterator[RGBArray]:
     """The picture as `read_rgb` gives it, from the top in strips of `rows` rows: without a second copy of a large
     picture in memory, and without keeping other threads from running while that copy is made. Raises as `read_rgb`."""
     try:

@@ -1,7 +1,7 @@
 """`Overlay`: all instances of the document in one image at the present zoom, a little larger than the widget.
 
-It is drawn between paint events, when something changed. A pan moves the image; while a zoom goes on the old image is
-stretched, and the sharp one follows.
+It is drawn between paint events, when something changed. A pan moves the image, and where it reaches beyond, only what
+is new is drawn; while a zoom goes on the old image is stretched, and the sharp one follows.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from PySide6.QtCore import QObject, QPointF, QRectF, QSizeF, Qt, QTimer, Signal
-from PySide6.QtGui import QColor, QFont, QImage, QPainter, QPen
+from PySide6.QtCore import QObject, QPointF, QRect, QRectF, QSizeF, Qt, QTimer, Signal
+from PySide6.QtGui import QColor, QFont, QImage, QPainter, QPen, QRegion
 
 from app.colors import ColorBy, instance_color
 from app.document import Document
@@ -28,7 +28,9 @@ _STROKED_FROM = 1.3  # device pixels for an image pixel
 _DASHED_MOST = 12  # selected instances that get the dashed outline; of more, all get a white one
 _DASHED_VERTICES = 20_000  # dashes take long on ragged outlines
 _ARRIVALS_MS = 60
-_BUDGET_S = 0.02  # for shapes made at once while drawing; the others are left to the thread
+_REACH, _REACH_OF_WORDS = 16.0, 320.0  # pixels that outlines and names go beyond the box of their instance
+_WHOLE = 0.02  # device pixels that a shift may be off
+_BUDGET_S = 0.01  # for shapes made at once while drawing; the others are left to the thread
 
 
 @dataclass(frozen=True)
@@ -134,10 +136,12 @@ class Overlay(QObject):
         self.shapes.close()
 
     def render(self) -> None:
-        """Draws the image."""
+        """Draws the image; after a pan only the parts that the last one does not show."""
         self._timer.stop()
-        self._stale = False
         view, document = self._view, self._scene.document
+        anew = self._stale or self._scale != view.scale or self._scene.style.boxes  # Qt counts dashes from the clip on
+        last = None if anew else (self._image, self._area.topLeft())
+        self._stale = False
         around = QSizeF(view.viewport.width() * _MARGIN, view.viewport.height() * _MARGIN)
         target = QRectF(QPointF(0, 0), view.viewport).adjusted(
             -around.width(), -around.height(), around.width(), around.height()
@@ -146,24 +150,52 @@ class Overlay(QObject):
         left, top = round(target.left() * view.ratio) / view.ratio, round(target.top() * view.ratio) / view.ratio
         width, height = round(target.width() * view.ratio), round(target.height() * view.ratio)
         image = QImage(max(width, 1), max(height, 1), QImage.Format.Format_ARGB32_Premultiplied)
-        image.setDevicePixelRatio(view.ratio)
         image.fill(Qt.GlobalColor.transparent)
         origin = view.to_image(QPointF(left, top))
         self._scale = view.scale
         self._area = QRectF(origin, QSizeF(width, height) / (view.ratio * view.scale))
+        new = QRegion(image.rect()) if last is None else self._moved(image, *last)
+        image.setDevicePixelRatio(view.ratio)
         if document is not None:
             painter = QPainter(image)
+            painter.scale(1 / view.ratio, 1 / view.ratio)
+            painter.setClipRegion(new)
+            painter.resetTransform()
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             painter.translate(-left, -top)
-            self._paint(painter, document)
+            self._paint(painter, document, self._in_image(new.boundingRect()))
             painter.end()
         self._image = image
         self.changed.emit()
 
-    def _paint(self, painter: QPainter, document: Document) -> None:
+    def _moved(self, image: QImage, last: QImage, last_origin: QPointF) -> QRegion:
+        """Copies what the last image shows of this one, and returns the rest."""
+        whole = QRegion(image.rect())
+        if last.size() != image.size() or last.devicePixelRatio() != self._view.ratio:
+            return whole
+        shift = (last_origin - self._area.topLeft()) * (self._view.scale * self._view.ratio)
+        dx, dy = round(shift.x()), round(shift.y())
+        if max(abs(shift.x() - dx), abs(shift.y() - dy)) > _WHOLE:
+            return whole  # between two device pixels, as a pointer at 125 % may be
+        moved = image.rect().translated(dx, dy)
+        painter = QPainter(image)
+        painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Source)
+        painter.drawImage(moved, last, last.rect())
+        painter.end()
+        return whole - QRegion(moved)
+
+    def _in_image(self, part: QRect) -> QRectF:
+        """A part of the drawn image, in device pixels, as a part of the picture; with what reaches into it."""
+        style, scale = self._scene.style, self._view.scale * self._view.ratio
+        reach = _REACH_OF_WORDS if style.labels else _REACH
+        corner = self._area.topLeft() + QPointF(part.topLeft()) / scale
+        around = reach / self._view.scale
+        return QRectF(corner, QSizeF(part.size()) / scale).adjusted(-around, -around, around, around)
+
+    def _paint(self, painter: QPainter, document: Document, part: QRectF) -> None:
         scene, style, view = self._scene, self._scene.style, self._view
         absent = scene.left_out | {scene.refined}
-        shown = [i for i in document.instances if i.visible and i.id not in absent and self._in_sight(i)]
+        shown = [i for i in document.instances if i.visible and i.id not in absent and _reaches(i, part)]
         deadline = time.perf_counter() + _BUDGET_S
         drawn = [(i, self._shape_within(i, deadline)) for i in shown]
         stroked = view.device_scale > _STROKED_FROM  # dots are larger than the line should be
@@ -209,9 +241,10 @@ class Overlay(QObject):
         found = self.shapes.get(key, patient=time.perf_counter() > deadline)
         return found or self.shapes.similar(instance.mask) or shapes.NOTHING
 
-    def _in_sight(self, instance: Instance) -> bool:
-        x, y, width, height = instance.mask.bbox
-        return bool(width) and self._area.intersects(QRectF(x, y, width, height))
+
+def _reaches(instance: Instance, part: QRectF) -> bool:
+    x, y, width, height = instance.mask.bbox
+    return bool(width) and part.intersects(QRectF(x, y, width, height))
 
 
 def _line(color: QColor, width: float) -> QPen:

@@ -27,7 +27,7 @@ RGB = npt.NDArray[np.uint8]
 TILE = 512
 OVERVIEW_SIDE = 2048
 RAM_PIXELS = 40_000_000
-_STRIP = 2048  # rows halved at a time
+_STRIP = 512  # rows halved at a time
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def halved(pixels: RGB, unwanted: Callable[[], bool] = lambda: False) -> RGB:
         strip = np.asarray(pixels[top : top + _STRIP])
         strip = np.pad(strip, ((0, strip.shape[0] % 2), (0, width % 2), (0, 0)), "edge") if _odd(strip) else strip
         size = strip.shape[1] // 2, strip.shape[0] // 2
-        result[top // 2 : top // 2 + size[1]] = cv2.resize(strip, size, interpolation=cv2.INTER_AREA)
+        cv2.resize(strip, size, dst=result[top // 2 : top // 2 + size[1]], interpolation=cv2.INTER_AREA)
     return result
 
 
