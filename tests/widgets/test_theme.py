@@ -73,3 +73,9 @@ def _luminance(text: str) -> float:
     color = QColor(text)
     parts = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in color.getRgbF()[:3]]
     return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
+
+
+def test_icons_are_sharp_on_dense_screens(theme: Theme) -> None:
+    for ratio in (1.0, 1.5, 2.0):
+        pixmap = icon("brush").pixmap(QSize(22, 22), ratio)
+        assert (pixmap.width(), pixmap.devicePixelRatio()) == (22 * ratio, ratio)

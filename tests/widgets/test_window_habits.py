@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QWheelEvent
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QApplication, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from app import settings as settings_module
@@ -112,3 +112,35 @@ def test_a_shown_picture_that_vanishes_is_told(desktop: Desktop, tmp_path: Path)
     desktop.until(lambda: any("a.png" in m.text for m in desktop.window.messages.messages))
     desktop.do("next")
     assert desktop.document.image_id != "a.png" and not desktop.window.messages.messages
+
+
+def test_rows_of_the_settings_do_not_overlap(desktop: Desktop) -> None:
+    dialog = desktop.window.show_settings()
+    first, second = (dialog.pages.visualItemRect(dialog.pages.item(n)) for n in (0, 1))
+    assert first.height() == dialog.pages.sizeHintForRow(0) and second.top() >= first.bottom()
+    dialog.close()
+
+
+def test_long_names_are_cut_in_the_middle_where_a_class_is_asked_for(desktop: Desktop, tmp_path: Path) -> None:
+    desktop.open(pictures(tmp_path / "photos"))
+    classes = desktop.services.desk.project.classes
+    long = classes.ensure("a very long name of a class that nobody wants to read")
+    classes.ensure("cat")
+    popup = desktop.window.annotate.popup
+    popup.ask("an id", QPoint(10, 10), classes.all())
+    chips = [b for b in popup.findChildren(QPushButton) if b.accessibleName()]
+    assert [b.text() for b in chips][1:] == ["cat"] and "…" in chips[0].text() and chips[0].toolTip() == long.name
+    for chip in chips:
+        assert chip.fontMetrics().horizontalAdvance(chip.text()) < chip.width()
+
+
+def test_nothing_is_advised_on_a_picture_that_cannot_be_shown(desktop: Desktop, tmp_path: Path) -> None:
+    folder = pictures(tmp_path / "photos", ("a.png", "b.png"))
+    whole = (folder / "a.png").read_bytes()
+    (folder / "a.png").write_bytes(whole[: len(whole) // 2])
+    desktop.open(folder)
+    panel = desktop.window.annotate.instances
+    desktop.until(lambda: not desktop.canvas.picture_usable)
+    assert not panel.view._words
+    desktop.services.desk.step(1)
+    desktop.until(lambda: "Nothing here yet" in panel.view._words)
