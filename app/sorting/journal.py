@@ -162,7 +162,10 @@ def note_written(connection: sqlite3.Connection, step: Step, identity: str) -> N
 
 
 def close(connection: sqlite3.Connection, operation: int) -> None:
-    """Counts an operation as done while a step of it is; one without steps never was."""
+    """Counts an operation as done while a step of it is; one without steps never was.
+
+    To be called whenever steps are settled, or a crash in between would leave the two at odds.
+    """
     connection.execute(
         "UPDATE operations SET state = "
         "CASE WHEN EXISTS (SELECT 1 FROM moves WHERE operation = :id AND state = 'done') THEN 'done' ELSE 'undone' END "

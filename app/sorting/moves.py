@@ -105,7 +105,7 @@ class Mover:
                 continue
             log.info("step %d of operation %d was open: %s", step.id, step.operation, state)
             ledger.add(step, state)
-        ledger.close({step.operation for step in steps})
+        ledger.flush()
         self._unsettled = bool(outcome.failed)
         return outcome
 
@@ -143,7 +143,7 @@ class Mover:
                     if progress is not None:
                         progress(number + 1, len(groups))
         finally:
-            ledger.close({step.operation for step in steps})
+            ledger.flush()
             self._unsettled = False
         return outcome
 
@@ -237,20 +237,12 @@ class _Ledger:
         def write(connection: sqlite3.Connection) -> Moves:
             for step, state in closed:
                 journal.settle(connection, step, state)
+            for operation in {step.operation for step, _ in closed}:
+                journal.close(connection, operation)
             return moves
 
         if closed:
             self._project.move_files(write)
-
-    def close(self, operations: Iterable[int]) -> None:
-        self.flush()
-        numbers = list(operations)
-
-        def write(connection: sqlite3.Connection) -> None:
-            for number in numbers:
-                journal.close(connection, number)
-
-        self._project.transact(write)
 
     def _moves(self, closed: Iterable[tuple[Step, State | None]]) -> Moves:
         pairs, folders = [], []
