@@ -99,10 +99,19 @@ def _name_of(spec: ModelSpec, file: Path) -> tuple[str, str]:
 
 
 def _may_fit(config: dict[str, Any], state: dict[str, tuple[int, ...]]) -> bool:
-    """A quick look, before a model is built: the table of tokens."""
-    text = config["text_cfg"]
-    table = state.get("token_embedding.weight") or state.get("text.token_embedding.weight")
-    return table == (text.get("vocab_size", 49408), text.get("width", 512))
+    """A quick look, before a model is built: the table of tokens, the common space, whose image tower it is."""
+    text, vision = config["text_cfg"], config["vision_cfg"]
+    plain = {key.removeprefix("text."): shape for key, shape in state.items()}
+    table = (text.get("vocab_size", 49408), text.get("width", 512))
+    spaces = {shape[-1] for key, shape in plain.items() if key in ("text_projection", "text_projection.bias")}
+    timms = any(key.startswith("visual.trunk.") for key in state)
+    layers = f"transformer.resblocks.{text.get('layers', 12)}.ln_1.weight"
+    return (
+        plain.get("token_embedding.weight") == table
+        and spaces <= {config["embed_dim"]}
+        and timms == ("timm_model_name" in vision)
+        and layers not in plain
+    )
 
 
 def _fits(config: dict[str, Any], state: dict[str, tuple[int, ...]]) -> bool:
