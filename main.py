@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-import logging
+import contextlib
+import faulthandler
 import multiprocessing
-import os
 import sys
 from pathlib import Path
+from typing import TextIO
+
+_END_S = 20.0
+_kept: list[TextIO] = []  # faulthandler writes into the file as long as that is open
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -20,10 +24,14 @@ def main(arguments: list[str] | None = None) -> int:
     prepare_environment()  # before anything imports torch
     words = sys.argv[1:] if arguments is None else arguments
     if _only_places(words) and not under_a_window:
-        return _straight_to_the_window(words)
-    from app import cli
+        status = _straight_to_the_window(words)
+    else:
+        from app import cli
 
-    return cli.run(words, open_window, supervised=under_a_window)
+        status = cli.run(words, open_window, supervised=under_a_window)
+    if arguments is None:
+        _watch_the_end()
+    return status
 
 
 def _only_places(words: list[str]) -> bool:
@@ -55,19 +63,21 @@ def open_window(paths: list[str], *, model: str | None, models_dir: str | None, 
     return application.run(paths, model=model, models_dir=models_dir, force_device=force_device)
 
 
-def _leave(status: int) -> None:
-    """Ends the process. After a window everything is saved and stopped, so nothing is left to the interpreter's end.
+def _watch_the_end() -> None:
+    """After a window everything is saved and stopped, and what is left is the interpreter's own end.
 
-    There Qt's objects and the garbage collector meet in no certain order, which now and then hangs or crashes.
+    Should that not come, which it once did not (docs/worker.md, "Closing"), the log gets to know where every thread
+    stands, and the process ends all the same.
     """
     if "PySide6.QtWidgets" not in sys.modules:
-        sys.exit(status)
-    logging.shutdown()
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None:
-            stream.flush()
-    os._exit(status)
+        return
+    from app import logs
+
+    with contextlib.suppress(OSError):  # a log that cannot be written: the end is then not watched
+        stream = logs.log_file().open("a", encoding="utf-8")
+        _kept.append(stream)
+        faulthandler.dump_traceback_later(_END_S, exit=True, file=stream)
 
 
 if __name__ == "__main__":
-    _leave(main())
+    sys.exit(main())
