@@ -18,7 +18,7 @@ from inference.protocol import Ticket
 from widgets import window_menus
 from widgets.actions import Actions
 from widgets.annotate import Annotate
-from widgets.message_bar import MessageBar
+from widgets.message_bar import Message, MessageBar
 from widgets.models_card import ModelsCard
 from widgets.models_page import ModelsPage
 from widgets.panels.jobs import JobsPanel
@@ -46,6 +46,7 @@ class MainWindow(QMainWindow):
     def __init__(self, services: Services) -> None:
         super().__init__()
         self._services = services
+        self._missing: Message | None = None  # that the shown picture's file is gone
         self.setWindowTitle("Winnow")
         self.setAcceptDrops(True)
         self.setMinimumSize(900, 600)
@@ -290,11 +291,14 @@ class MainWindow(QMainWindow):
         place = f"{row + 1:,} / {images.rowCount():,}" if row >= 0 else ""
         self.top.show_picture(current.rpartition("/")[2], place)
         if row < 0 and desk.document is not None and not desk.document.path.exists():
-            self.messages.show_message(
+            self._missing = self.messages.show_message(
                 "warning",
                 self.tr("%1: the file is not there any more.").replace("%1", str(desk.document.path)),
                 self.tr("What you made on it is kept, and is there again when the file is."),
             )
+        elif self._missing is not None:
+            self.messages.drop(self._missing)
+            self._missing = None
 
     def _show_cursor(self, x: float, y: float, rgb: tuple[int, int, int] | None) -> None:
         """The pixel under the pointer; beside the picture there is none."""

@@ -98,20 +98,21 @@ class MessageBar(QWidget):
             if (known.kind, known.text, known.remedy) == (kind, text, remedy):
                 return known
         message = Message(kind, text, remedy, details, self)
-        message.closed.connect(lambda: self._drop(message))
+        message.closed.connect(lambda: self.drop(message))
         self._messages.insert(0, message)
         self._layout.insertWidget(0, message)
         if kind == "info":
-            QTimer.singleShot(_INFO_MS, message, lambda: self._drop(message))
+            QTimer.singleShot(_INFO_MS, message, lambda: self.drop(message))
         for old in self._messages[_SHOWN:]:
-            self._drop(old)
+            self.drop(old)
         return message
 
     def clear(self) -> None:
         for message in list(self._messages):
-            self._drop(message)
+            self.drop(message)
 
-    def _drop(self, message: Message) -> None:
+    def drop(self, message: Message) -> None:
+        """Takes a message away that does not hold any more."""
         if message in self._messages:
             self._messages.remove(message)
             self._layout.removeWidget(message)

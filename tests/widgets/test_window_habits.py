@@ -108,8 +108,13 @@ def test_beside_the_picture_there_is_no_pixel(desktop: Desktop, tmp_path: Path) 
 def test_a_shown_picture_that_vanishes_is_told(desktop: Desktop, tmp_path: Path) -> None:
     folder = pictures(tmp_path / "p")
     desktop.open(folder)
-    (folder / "a.png").unlink()
-    desktop.until(lambda: any("a.png" in m.text for m in desktop.window.messages.messages))
+    picture = (folder / "a.png").read_bytes()
+    for comes_back in (True, False):
+        (folder / "a.png").unlink()
+        desktop.until(lambda: any("a.png" in m.text for m in desktop.window.messages.messages))
+        if comes_back:
+            (folder / "a.png").write_bytes(picture)
+            desktop.until(lambda: not desktop.window.messages.messages)
     desktop.do("next")
     assert desktop.document.image_id != "a.png" and not desktop.window.messages.messages
 
