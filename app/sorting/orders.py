@@ -169,6 +169,8 @@ def _made(folder: Path, desk: Desk) -> list[Plan]:
     while not folder.exists():
         missing.append(_plan(Mode.MAKE, folder, folder, desk))
         folder = folder.parent
+    if not folder.is_dir():
+        raise UsageError("A file has the name of the class.", folder, "Rename it, or choose another class.")
     return missing[::-1]
 
 

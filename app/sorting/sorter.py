@@ -197,7 +197,8 @@ class Sorter(QObject):
         self._submit(lambda: self._mover.redo(self._progress), self._done)
 
     def stop(self) -> None:
-        """Ends the running operation after the file that is under way; what is done stays done and can be undone."""
+        """Ends the running operation after the file that is under way, and those that wait; what is done stays done and
+        can be undone."""
         if self._running:
             self._stop.set()
 
