@@ -83,6 +83,7 @@ class Question:
         words: None: nothing is suggested from words.
         names: the class that stands for an item of the prompt set, where there is one already.
         learns: whether to learn from what is sorted.
+        trained: what a classifier that was trained on folders says, in place of words.
     """
 
     unsorted: tuple[str, ...]
@@ -91,6 +92,7 @@ class Question:
     words: Words | None
     names: Mapping[str, str]
     learns: bool
+    trained: Shares | None = None
 
 
 def judge(question: Question, suggestions: Suggestions) -> Judged:
@@ -99,7 +101,7 @@ def judge(question: Question, suggestions: Suggestions) -> Judged:
     if not known:
         return Judged({}, None, None)
     rows = np.stack([question.vectors[i] for i in known])
-    words = None
+    words = question.trained
     if question.words is not None and question.words.texts:
         labels, values = word_shares(question.words, rows, question.names)
         words = Shares(known, labels, values)
@@ -138,7 +140,11 @@ def word_shares(words: Words, vectors: Floats, names: Mapping[str, str]) -> tupl
 
 def standing_for(prompts: PromptSet | None, classes: Sequence[str]) -> dict[str, str]:
     """The class that stands for each item: the one of the same name, wherever it lies."""
+    return folders_of(prompts.names if prompts is not None else (), classes)
+
+
+def folders_of(names: Sequence[str], classes: Sequence[str]) -> dict[str, str]:
+    """The class that each name means: its own, or one of the same last name; names without one are left out."""
     known = {name.rpartition("/")[2].casefold(): name for name in reversed(classes)}
     known |= {name.casefold(): name for name in classes}
-    items = prompts.names if prompts is not None else ()
-    return {item: known[item.casefold()] for item in items if item.casefold() in known}
+    return {name: known[name.casefold()] for name in names if name.casefold() in known}

@@ -14,6 +14,7 @@ from inference.prompt_sets import from_json
 log = logging.getLogger(__name__)
 _NAME = "sort.suggest"
 AUTO, WORDS, LEARNED, NONE = SOURCES = ("auto", "words", "learned", "none")
+TRAINED = "trained:"  # and the id of a classifier that was trained on folders
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,8 @@ class Record:
     """Kept as one preference of the project.
 
     Attributes:
-        source: AUTO (learned where there is enough to learn from, else words), WORDS, LEARNED or NONE.
+        source: AUTO (learned where there is enough to learn from, else words), WORDS, LEARNED, NONE, or TRAINED with
+            the id of a classifier.
         prompts: the words to suggest from.
     """
 
@@ -35,7 +37,9 @@ class Record:
         if not isinstance(data, dict):
             return cls()
         source = data.get("source")
-        return cls(source if source in SOURCES else AUTO, _prompts(data.get("prompts"), project))
+        if not isinstance(source, str) or not (source in SOURCES or source.startswith(TRAINED)):
+            source = AUTO
+        return cls(source, _prompts(data.get("prompts"), project))
 
     def keep(self, project: Project) -> None:
         """Raises StorageError."""

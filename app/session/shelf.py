@@ -86,6 +86,10 @@ class Shelf(QObject):
         chosen = self.spec(self.classifier)
         return specs if chosen is None or chosen in specs else [*specs, chosen]
 
+    def trained(self) -> list[ModelSpec]:
+        """The classifiers that were trained on folders and are here."""
+        return [spec for spec in self.specs() if spec.family == "classifier" and self.installed(spec)]
+
     def fetching(self, model_id: str) -> Ticket | None:
         """The ticket of a download or of an import that runs."""
         return self._fetching.get(model_id)

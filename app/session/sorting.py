@@ -20,10 +20,11 @@ from app.session import arranging
 from app.session.answers import Answers
 from app.session.desk import Opened
 from app.session.joblist import JobList
-from app.session.judging import Judged, Question, Words, judge, standing_for
+from app.session.judging import Judged, Question, Shares, Words, folders_of, judge, standing_for
 from app.session.looking import Looker
 from app.session.record import AUTO, LEARNED, NONE, WORDS, Record
 from app.session.shelf import Shelf
+from app.session.trained import TrainedLabels, model_of
 from app.settings import Settings
 from app.sorting import duplicates, search
 from app.sorting.journal import Mode
@@ -68,6 +69,7 @@ class SortSession(QObject):
         super().__init__(parent)
         self._answers, self._shelf, self._settings = answers, shelf, settings
         self.looker = Looker(answers, jobs, self)
+        self._trained = TrainedLabels(answers, jobs, self)
         self._opened: Opened | None = None
         self._sorter: Sorter | None = None
         self._entered = False
@@ -75,6 +77,7 @@ class SortSession(QObject):
         self._judge_soon = self._timer(_JUDGE_MS, self._judge)
         self._look_soon = self._timer(_LOOK_MS, self._look)
         self.looker.grown.connect(self._judge_soon.start)
+        self._trained.grown.connect(self._judge_soon.start)
         self.looker.progressed.connect(self.progressed)
         self.looker.ended.connect(lambda _finished: self.state_changed.emit())
         shelf.classifier_changed.connect(self._on_model)
@@ -99,6 +102,7 @@ class SortSession(QObject):
             self._sorter.close()
             self._sorter.deleteLater()
         self.looker.set_project(None)
+        self._trained.forget()
         self._judge_soon.stop()
         self._look_soon.stop()
         self._opened, self._sorter, self._entered = opened, None, False
@@ -279,7 +283,8 @@ class SortSession(QObject):
 
     def set_prompts(self, prompts: PromptSet | None) -> None:
         """Suggests from these words; the pictures are not looked at again."""
-        source = WORDS if prompts is not None and self.source in (NONE, LEARNED) else self.source
+        other = self.source in (NONE, LEARNED) or model_of(self.source) is not None
+        source = WORDS if prompts is not None and other else self.source
         self._words = None
         self._keep(Record(source, prompts))
         self._judge_soon.start()
@@ -297,6 +302,8 @@ class SortSession(QObject):
                     "%1", f"{learned.accuracy:.0%}"
                 )
             return text
+        if model_of(self.source) is not None and self.judged.words is not None:
+            return _tr("From a trained classifier of %1 classes.").replace("%1", f"{len(self._trained.classes):,}")
         if self.judged.words is not None and self.prompts is not None:
             return _tr("From the words of “%1”.").replace("%1", self.prompts.name)
         if self.source == WORDS and self.prompts is None:
@@ -358,19 +365,30 @@ class SortSession(QObject):
         if words is not None and words.model.checksum != self.looker.checksum:
             words = None
         folders = self._sorter.classes if self._sorter is not None else []
+        unsorted = tuple(self.unsorted()) if self.source != NONE else ()
         question = Question(
-            tuple(self.unsorted()) if self.source != NONE else (),
+            unsorted,
             classes,
             dict(self.looker.vectors),
             words,
             standing_for(self.prompts, [folder.name for folder in folders]),
             self.source in (AUTO, LEARNED),
+            self._trained_shares(opened, unsorted, [folder.name for folder in folders]),
         )
         judged = await self.looker.in_thread(partial(judge, question, self._suggestor))
         if opened is self._opened:
             self.judged = judged
             self.suggestions_changed.emit()
             self.state_changed.emit()
+
+    def _trained_shares(self, opened: Opened, unsorted: Sequence[str], folders: Sequence[str]) -> Shares | None:
+        """What the trained classifier that was chosen says so far; it goes on looking in the background."""
+        model = model_of(self.source)
+        if model is None:
+            self._trained.stop()
+            return None
+        self._trained.look(opened.project, unsorted, model)
+        return self._trained.shares(unsorted, folders_of(self._trained.classes, folders))
 
     # Search and stacks ----------------------------------------------------------------------------------------------
 

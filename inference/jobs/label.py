@@ -37,10 +37,11 @@ class LabelRequest:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelItem:
-    """One picture: its likeliest class and (classes,) float32 probabilities, or the reason why there are none."""
+    """One picture: its likeliest class and the probabilities of `classes`, float32, or why there are none."""
 
     path: str
     label: str | None = None
+    classes: tuple[str, ...] = ()
     probabilities: npt.NDArray[np.float32] | None = None
     error: AppError | None = None
 
@@ -70,7 +71,7 @@ def run(request: LabelRequest, context: Context) -> LabelResult:
                 failed.append(item)
             else:
                 row = next(answers)
-                item = LabelItem(path, labeller.classes[int(row.argmax())], row)
+                item = LabelItem(path, labeller.classes[int(row.argmax())], labeller.classes, row)
             done += 1
             context.progress(done, total, path, item)
     return LabelResult(labeller.classes, tuple(failed), device_words(labeller.device), time.perf_counter() - start)
