@@ -6,10 +6,11 @@ Flows run on a qasync loop, so they live in the window's own thread and event lo
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import logging
 import time
 from collections.abc import Callable, Coroutine
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from PySide6.QtCore import QCoreApplication, QEventLoop, QObject, Signal, SignalInstance
 
@@ -17,6 +18,7 @@ from inference.errors import AppError, BugError, Cancelled
 from inference.protocol import Priority, Progress, Ticket
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 _END_S = 1.0
 
@@ -72,6 +74,10 @@ class Answers(QObject):
         if on_progress:
             self._reports[ticket.id] = on_progress
         return ticket, future
+
+    def of_thread(self, future: concurrent.futures.Future[T]) -> asyncio.Future[T]:
+        """The outcome of work in a thread, to be awaited in a flow."""
+        return asyncio.wrap_future(future, loop=self._loop)
 
     def start(self, flow: Coroutine[Any, Any, None]) -> None:
         """Runs a flow. A cancelled job ends it quietly, an AppError through `failed`."""

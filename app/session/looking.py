@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -98,7 +97,7 @@ class Looker(QObject):
         """Runs something long beside the window. Cancelled when the folder is closed meanwhile."""
         if self._thread is None:
             raise Cancelled
-        return await asyncio.wrap_future(self._thread.submit(work))
+        return await self._answers.of_thread(self._thread.submit(work))
 
     def follow(self, pairs: Iterable[tuple[str, str]]) -> None:
         """Pictures have other ids now; what was seen of them stays true."""

@@ -80,6 +80,7 @@ class ClassTree(QTreeView):
         self._trays = {tray.key: tray for tray in trays}
         self.setModel(self._model)
         self.setItemDelegate(_RowDelegate(self))
+        self.setProperty("role", "nav")
         self.setHeaderHidden(True)
         self.setIndentation(16)
         self.setUniformRowHeights(True)

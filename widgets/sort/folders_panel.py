@@ -128,6 +128,7 @@ class FoldersPanel(QWidget):
             made.setText(text)
             made.setCheckable(True)
             made.setProperty("role", "segment")
+            made.setProperty("compact", True)
             made.setProperty("mode", mode.value)
             made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
             named(made, self.tr("When filing: %1").replace("%1", text), tip)

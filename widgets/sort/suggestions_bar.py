@@ -46,7 +46,7 @@ class SuggestionsBar(QWidget):
         self.model.activated.connect(lambda _: self.model_wanted.emit(str(self.model.currentData())))
         for box in (self.source, self.model):
             box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-            box.setMinimumContentsLength(15)
+            box.setMinimumContentsLength(13)
             calm(box)
         self.progress = QProgressBar()
         self.progress.setTextVisible(False)
@@ -66,8 +66,9 @@ class SuggestionsBar(QWidget):
         self.level = label(role="muted")
         self.above = button("", accept_above.trigger, "primary")
         self.accept, self.reject = _of(accept), _of(reject)
-        self.useful = action_tool(useful)
-        self.prompts = action_tool(prompts)
+        self.useful, self.prompts = action_tool(useful), action_tool(prompts)
+        for made in (self.useful, self.prompts):
+            made.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self._lay_out()
         self.show_above(0, 0.9)
 

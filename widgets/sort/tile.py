@@ -51,7 +51,13 @@ class TileDelegate(BrowserDelegate):
             font.setPixelSize(11)
             painter.setFont(font)
             self._paint_line(painter, text.translated(0, _LINE), str(index.data(Role.NAME)), colors.text)
-            self._paint_line(painter, text.translated(0, 2 * _LINE), str(index.data(FactsRole) or ""), colors.muted)
+            self._paint_line(
+                painter,
+                text.translated(0, 2 * _LINE),
+                str(index.data(FactsRole) or ""),
+                colors.muted,
+                Qt.TextElideMode.ElideRight,
+            )
         painter.restore()
 
     def _paint_tile(self, painter: QPainter, rect: QRect, option: QStyleOptionViewItem, colors: Colors) -> None:
@@ -95,7 +101,14 @@ class TileDelegate(BrowserDelegate):
         shown = painter.fontMetrics().elidedText(caption.text, Qt.TextElideMode.ElideLeft, room.width())
         painter.drawText(room, Qt.AlignmentFlag.AlignVCenter, shown)
 
-    def _paint_line(self, painter: QPainter, area: QRect, text: str, color: str) -> None:
+    def _paint_line(
+        self,
+        painter: QPainter,
+        area: QRect,
+        text: str,
+        color: str,
+        elide: Qt.TextElideMode = Qt.TextElideMode.ElideMiddle,
+    ) -> None:
         painter.setPen(QColor(color))
-        shown = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideMiddle, area.width())
+        shown = painter.fontMetrics().elidedText(text, elide, area.width())
         painter.drawText(area, Qt.AlignmentFlag.AlignCenter, shown)
