@@ -28,6 +28,7 @@ T = TypeVar("T")
 
 FILE = "embeddings.db"
 Vector = npt.NDArray[np.float16]
+KEEP = 1_000_000  # vectors, about a gigabyte; the oldest go
 _SINGLY = 2000  # up to so many pictures are looked up one by one, more by reading the tables through
 _TABLES = """
 CREATE TABLE IF NOT EXISTS files (
@@ -75,14 +76,6 @@ class EmbeddingStore:
             self._run(lambda c: _put_files(c, [(key_of(i), *stats[i], content) for i, content in new.items()]))
         return self._run(lambda c: _vectors(c, contents | new, checksum))
 
-    def matrix(self, image_ids: Sequence[str], checksum: str) -> tuple[list[str], Vector]:
-        """The known ones as (their ids in the given order, (n, d) float16); d is 0 when none is known."""
-        found = self.get_many(image_ids, checksum)
-        ids = [image_id for image_id in image_ids if image_id in found]
-        if not ids:
-            return [], np.empty((0, 0), np.float16)
-        return ids, np.stack([found[image_id] for image_id in ids])
-
     def put_many(self, items: Iterable[tuple[str, str, npt.NDArray[np.floating[Any]]]], checksum: str) -> None:
         """Keeps (image id, content key, vector) of pictures that were just embedded."""
         files, vectors = [], []
@@ -110,18 +103,6 @@ class EmbeddingStore:
             )
 
         self._run(rename)
-
-    def prune(self, present: Iterable[str]) -> None:
-        """Forgets what belongs to no picture that is still there."""
-        here = frozenset(present)
-
-        def forget(connection: sqlite3.Connection) -> None:
-            known = [path for (path,) in connection.execute("SELECT path FROM files")]
-            gone = [(path,) for path in known if image_id_of(path) not in here]
-            connection.executemany("DELETE FROM files WHERE path = ?", gone)
-            connection.execute("DELETE FROM vectors WHERE content NOT IN (SELECT content FROM files)")
-
-        self._run(forget)
 
     def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """One transaction. When the file refuses, vectors stay in memory for this session."""
@@ -175,6 +156,7 @@ def _connect(file: Path) -> sqlite3.Connection:
         connection.executescript(_TABLES)
         if file.exists() and connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
             raise sqlite3.DatabaseError("it is damaged")
+        connection.execute("DELETE FROM vectors WHERE rowid <= (SELECT max(rowid) FROM vectors) - ?", (KEEP,))
     except BaseException:
         connection.close()
         raise

@@ -20,8 +20,6 @@ Source = Literal["words", "learned"]
 
 LEAST = 3
 """Examples that a class needs before it is learned."""
-UNSURE = 0.5
-"""Suggestions below this confidence belong into the unsure tray."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,31 +110,6 @@ class Suggestions:
         unlearned = words.label is not None and words.label not in self._learned
         return words if unlearned and words.confidence > learned.confidence else learned
 
-    def all(self, ids: Iterable[str]) -> list[Suggestion]:
-        """The suggestions for these pictures, the surest first."""
-        found = [s for s in map(self.get, ids) if s is not None]
-        return sorted(found, key=lambda s: (-s.confidence, s.image_id))
-
-    def sure(self, ids: Iterable[str], confidence: float) -> list[Suggestion]:
-        """Those with a class of at least this confidence, the surest first."""
-        return [s for s in self.all(ids) if s.label is not None and s.confidence >= confidence]
-
-    def unsure(self, ids: Iterable[str], confidence: float = UNSURE) -> list[str]:
-        """Pictures whose suggestion is less sure than this, or that have none of the classes."""
-        return [s.image_id for s in self.all(ids) if s.label is None or s.confidence < confidence]
-
-    def most_useful(self, ids: Iterable[str]) -> list[str]:
-        """Pictures in the order in which a person's answer teaches most: where two classes are nearly as likely."""
-        found = [s for s in map(self.get, ids) if s is not None]
-        return [s.image_id for s in sorted(found, key=lambda s: (s.margin, s.image_id))]
-
-    def groups(self, ids: Iterable[str]) -> dict[str | None, list[Suggestion]]:
-        """By suggested class, the surest first; classes in order of their names, None last."""
-        groups: dict[str | None, list[Suggestion]] = {}
-        for suggestion in self.all(ids):
-            groups.setdefault(suggestion.label, []).append(suggestion)
-        return dict(sorted(groups.items(), key=lambda pair: (pair[0] is None, pair[0] or "")))
-
     # What the person says -----------------------------------------------------------------------------------------
 
     def reject(self, ids: Iterable[str]) -> None:
@@ -146,11 +119,6 @@ class Suggestions:
             if suggestion is not None:
                 self._rejects.setdefault(image_id, set()).add(suggestion.label)
                 self._judged += 1
-
-    def take_back(self, ids: Iterable[str]) -> None:
-        """Forgets what was rejected for these."""
-        for image_id in ids:
-            self._judged -= len(self._rejects.pop(image_id, ()))
 
     def filed(self, ids: Iterable[str], label: str) -> None:
         """The person filed these under a class: right where that was suggested. Call before the files move."""

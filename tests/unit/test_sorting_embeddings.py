@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from app.project import Project
+from app.sorting import embeddings
 from app.sorting.embeddings import EmbeddingStore
 from inference.pictures import content_key
 
@@ -51,11 +52,11 @@ def test_unchanged_pictures_are_known(store: EmbeddingStore, folder: Path, tmp_p
     assert known(store, [*IDS, "gone.jpg"]) == {"a.jpg": 1, "b.jpg": 2, "sub/c.jpg": 3}
     store.close()
     again = EmbeddingStore(tmp_path / "embeddings.db", folder)
-    ids, rows = again.matrix(["sub/c.jpg", "none.jpg", "a.jpg"], "model")
-    assert ids == ["sub/c.jpg", "a.jpg"]
-    assert rows.dtype == np.float16
-    assert rows.tolist() == [[3] * 4, [1] * 4]
-    assert again.matrix(["none.jpg"], "model")[1].shape == (0, 0)
+    found = again.get_many(["sub/c.jpg", "none.jpg", "a.jpg"], "model")
+    assert {i: (v.dtype, v.tolist()) for i, v in found.items()} == {
+        "sub/c.jpg": (np.float16, [3] * 4),
+        "a.jpg": (np.float16, [1] * 4),
+    }
     again.close()
 
 
@@ -104,10 +105,14 @@ def test_many_are_looked_up_as_few_are(store: EmbeddingStore, folder: Path) -> N
     assert known(store, ids[:5]) == {i: n for n, i in enumerate(ids[:5])}
 
 
-def test_pruning_keeps_what_is_there(store: EmbeddingStore, folder: Path) -> None:
-    fill(store, folder)
-    store.prune(["a.jpg"])
-    assert known(store, IDS) == {"a.jpg": 1}
+def test_the_oldest_go_when_there_are_too_many(tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embeddings, "KEEP", 2)
+    for _ in range(2):
+        store = EmbeddingStore(tmp_path / "embeddings.db", folder)
+        found = known(store, IDS)
+        fill(store, folder)
+        store.close()
+    assert found == {"b.jpg": 2, "sub/c.jpg": 3}
 
 
 def test_names_that_are_no_utf8(store: EmbeddingStore, folder: Path) -> None:
