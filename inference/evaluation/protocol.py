@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from inference.prompts import Box, Point, Prompts
 from inference.training.clicks import correction_click
+
+if TYPE_CHECKING:
+    from inference.engines.embedding import Embedding
+    from inference.engines.segmenter import Segmenter
 
 Rgb = npt.NDArray[np.uint8]
 BoolMap = npt.NDArray[np.bool_]
@@ -38,9 +43,47 @@ def tight_box(truth: BoolMap) -> tuple[int, int, int, int]:
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
+class Answers(Protocol):
+    """Who is asked: `answer` as in `Answerer`, about the picture that was set last."""
+
+    def set_image(self, rgb: Rgb) -> None: ...
+
+    def answer(
+        self,
+        clicks: list[tuple[float, float, bool]],
+        box: tuple[float, float, float, float] | None,
+        previous: npt.NDArray[np.float32] | None,
+    ) -> tuple[BoolMap, npt.NDArray[np.float32]]: ...
+
+
+class SegmenterAnswerer:
+    """The application itself: its `Segmenter`, from encoding to the full-size mask."""
+
+    def __init__(self, segmenter: Segmenter) -> None:
+        self._segmenter = segmenter
+        self._embedding: Embedding | None = None
+
+    def set_image(self, rgb: Rgb) -> None:
+        """Encodes a picture, (H, W, 3) uint8."""
+        self._embedding = self._segmenter.encode(rgb)
+
+    def answer(
+        self,
+        clicks: list[tuple[float, float, bool]],
+        box: tuple[float, float, float, float] | None,
+        previous: npt.NDArray[np.float32] | None,
+    ) -> tuple[BoolMap, npt.NDArray[np.float32]]:
+        """As `Answerer.answer`."""
+        assert self._embedding is not None
+        prompts = Prompts(tuple(Point(*click) for click in clicks), None if box is None else Box(*box))
+        best = self._segmenter.decode(self._embedding, prompts, None if previous is None else previous[0])[0]
+        return self._segmenter.full_mask(self._embedding, best).array(), best.low_res[None]
+
+
 class Answerer:
-    """Asks a model as the application does: dense prompts where it wants them, for one click the mask with the
-    best predicted IoU, its single mask for everything less ambiguous."""
+    """Asks a model that is being trained as the application would: dense prompts where it wants them, for one click
+    the mask with the best predicted IoU, its single mask for everything less ambiguous. Through the plain predictor,
+    because what a `Segmenter` computes (in inference mode) must not get into the training."""
 
     def __init__(self, model: Any, dense_prompts: bool) -> None:
         from inference.engines.architecture import predictor_for
@@ -71,7 +114,7 @@ class Answerer:
 
 
 def run_protocol(
-    answerer: Answerer, truth: BoolMap, box: bool, clicks: int, ignore: BoolMap | None = None, keep: bool = False
+    answerer: Answers, truth: BoolMap, box: bool, clicks: int, ignore: BoolMap | None = None, keep: bool = False
 ) -> Outcome:
     """One object of the picture that `answerer` has: a tight box, and from scratch `clicks` clicks.
 

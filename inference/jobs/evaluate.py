@@ -12,7 +12,7 @@ from inference.protocol import Context
 
 if TYPE_CHECKING:
     from inference.evaluation.objects import Chosen
-    from inference.evaluation.protocol import Answerer
+    from inference.evaluation.protocol import Answers
     from inference.evaluation.report import Row
 
 PROMPTS = ("box", "click")
@@ -74,8 +74,9 @@ class EvaluateResult:
 def run(request: EvaluateRequest, context: Context) -> EvaluateResult:
     """Raises UsageError, FormatError, ModelError, StorageError; broken pictures are listed and left out."""
     from inference.engines.architecture import load_checkpoint
+    from inference.engines.segmenter import Segmenter
     from inference.evaluation.objects import choose_objects
-    from inference.evaluation.protocol import Answerer
+    from inference.evaluation.protocol import SegmenterAnswerer
     from inference.evaluation.report import summary, write
     from inference.training.data import find_data
 
@@ -87,7 +88,7 @@ def run(request: EvaluateRequest, context: Context) -> EvaluateResult:
             "The data set has no object that is large enough and not excluded.", request.data, "Lower --min-area."
         )
     model, config = load_checkpoint(request.model)
-    answerer = Answerer(model, config.dense_prompts)
+    answerer = SegmenterAnswerer(Segmenter(model, config))
     rows: list[Row] = []
     failures: list[AppError] = []
     for number, picture in enumerate(chosen):
@@ -113,7 +114,7 @@ def _check(request: EvaluateRequest) -> None:
         raise UsageError("At least one click is needed.", remedy="Give --clicks 1 or more.")
 
 
-def _evaluate_picture(picture: Chosen, answerer: Answerer, request: EvaluateRequest) -> list[Row]:
+def _evaluate_picture(picture: Chosen, answerer: Answers, request: EvaluateRequest) -> list[Row]:
     import numpy as np
 
     from inference.errors import ImageError

@@ -12,12 +12,14 @@ import pytest
 import torch
 
 from inference.engines.architecture import build_model, save_checkpoint
+from inference.engines.segmenter import Segmenter
 from inference.errors import UsageError
 from inference.evaluation.grabcut import grabcut
 from inference.evaluation.objects import choose_objects
-from inference.evaluation.protocol import iou_of, run_protocol, tight_box
+from inference.evaluation.protocol import Answerer, SegmenterAnswerer, iou_of, run_protocol, tight_box
 from inference.jobs.evaluate import EvaluateRequest, run
-from inference.training.data import read_coco
+from inference.pictures import read_rgb
+from inference.training.data import read_coco, thing_mask
 from tests.unit.training_scene import TINY, write_scene
 
 
@@ -62,6 +64,20 @@ def test_every_click_is_new_and_carries_the_logits_before() -> None:
     assert eraser.fed_back == [None, None, "logits 1", "logits 2", "logits 3"]
     values = [outcome.iou[f"click{n}"] for n in range(1, 5)]
     assert values == sorted(values) and values[0] < values[-1]
+
+
+def test_the_application_and_the_plain_predictor_answer_alike(tmp_path: Path) -> None:
+    record = read_coco(write_scene(tmp_path))[0]
+    rgb, truth = read_rgb(record.path), thing_mask(record, 0) > 127
+    model = build_model(TINY)
+    both = [SegmenterAnswerer(Segmenter(model, TINY)), Answerer(model, TINY.dense_prompts)]
+    outcomes = []
+    for answerer in both:
+        answerer.set_image(rgb)
+        outcomes.append(run_protocol(answerer, truth, box=True, clicks=4, keep=True))
+    ours, plain = outcomes
+    assert ours.iou == plain.iou
+    assert all((ours.masks[key] == plain.masks[key]).all() for key in plain.masks)
 
 
 def test_a_right_answer_needs_no_further_click() -> None:
