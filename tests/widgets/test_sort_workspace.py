@@ -19,7 +19,7 @@ from inference.prompt_items import PromptItem, PromptSet
 from tests.widgets.sort_kit import ColorRunner, colors
 from tests.widgets.window_kit import Desktop
 from widgets.sort.class_tree import CLASS, NEW
-from widgets.sort.folders_panel import ALIKE, ALL, UNSURE
+from widgets.sort.folders_panel import ALL, UNSURE
 from widgets.sort.grid import MIME
 from widgets.sort.search_bar import Term, parse
 from widgets.sort.workspace import SortWorkspace

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QHBoxLayout, QMessageBox, QSplitter, QVBoxLayout, 
 from app.library import ThumbnailService
 from app.session.desk import Opened
 from app.session.facts import Facts
-from app.session.record import AUTO, LEARNED, NONE, WORDS
+from app.session.record import AUTO, LEARNED, NONE, TRAINED, WORDS
 from app.session.shelf import Shelf
 from app.session.sorting import SortSession
 from app.settings import Settings
@@ -399,8 +399,8 @@ class SortWorkspace(QWidget):
         words = self.tr("words: %1").replace("%1", session.prompts.name) if session.prompts else self.tr("words")
         bar.show_sources(
             (
-                (AUTO, self.tr("what is sorted, else words")), (LEARNED, self.tr("what is sorted")), (WORDS, words),
-                (NONE, self.tr("nothing")),
+                (AUTO, self.tr("examples, else words")), (LEARNED, self.tr("examples")), (WORDS, words),
+                *((TRAINED + spec.id, spec.title) for spec in self._shelf.trained()), (NONE, self.tr("nothing")),
             ),
             session.source,
         )  # fmt: skip
