@@ -51,15 +51,15 @@ class Focus:
     def clicks(self, width: int, height: int) -> tuple[Point, ...]:
         """The first click and the two beside it, up left and down right, in pixels and inside the picture.
 
-        On tiny pictures, and with a margin of 0, they fall onto one pixel: then fewer are left, at least the first.
+        On tiny pictures, and with a margin of 0, they fall onto one pixel: then the first is left alone.
         """
         first = self.place(width, height)
         step = self.margin * min(width, height)
-        clicks = {_pixel(first): first}
-        for sign in (-1, 1):
+        clicks = {(first.x, first.y): first}
+        for sign in (-1, 1) if step >= 1 else ():
             x = min(max(first.x + sign * step, 0.0), width - 0.5)
             y = min(max(first.y + sign * step, 0.0), height - 0.5)
-            clicks.setdefault(_pixel(Point(x, y)), Point(x, y))
+            clicks.setdefault((x, y), Point(x, y))
         return tuple(clicks.values())
 
 
@@ -100,7 +100,3 @@ def _numbers(text: str, count: int, whole: str) -> tuple[list[float], bool]:
     if not sound or any(percent) != all(percent) or (percent[0] and max(numbers) > 100):
         raise UsageError(f"“{whole}” says nothing about where the subject is.", None, _REMEDY)
     return ([n / 100 for n in numbers], True) if percent[0] else (numbers, False)
-
-
-def _pixel(point: Point) -> tuple[int, int]:
-    return math.floor(point.x), math.floor(point.y)
