@@ -65,17 +65,17 @@ class ClassifierConfig:
 _SHORT: dict[str, Any] = {"warmup_share": 0.06, "batch": 128, "ema": 0.998, "minutes": 60.0}
 
 PRESETS: Mapping[str, Mapping[str, Any]] = {
-    # From scratch, 32 pixels, an hour on two cores: a hybrid (convolutional stem), little mixing.
+    # From scratch, 32 pixels, an hour on two cores: a hybrid (convolutional stem), little mixing. 345 pictures a second
+    # and core; with two minutes of one core it validates at 0.48 to 0.50, a model of 192 × 6 at 0.40.
     "cifar10-small-vit": _SHORT
     | {
         "model": "small-vit",
         "image_size": 32,
-        "options": {"patch": 4, "dim": 192, "depth": 6, "heads": 3, "stem": "conv"},
+        "options": {"patch": 4, "dim": 128, "depth": 4, "heads": 2, "stem": "conv"},
         "learning_rate": 4e-3,
-        "mix_chance": 0.3,
-        "crop_least": 0.6,
+        "mix_chance": 0.2,
+        "crop_least": 0.7,
         "validation_share": 0.04,
-        "test_share": 0.15,
     },
     # Fine-tuning of the ImageNet image tower, 32-pixel pictures enlarged to 96.
     "cifar10-mobilenet": _SHORT
