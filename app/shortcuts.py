@@ -76,6 +76,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("close_folder", FILE, QT_TRANSLATE_NOOP("actions", "Close folder"), ("Ctrl+W",), icon="home"),
     Action("show_in_folder", FILE, QT_TRANSLATE_NOOP("actions", "Show picture in its folder"), icon="folder"),
     Action("export", FILE, QT_TRANSLATE_NOOP("actions", "Export data set…"), ("Ctrl+E",), icon="export"),
+    Action("cut_out", FILE, QT_TRANSLATE_NOOP("actions", "Cut out backgrounds…"), ("Ctrl+Alt+X",), icon="layers"),
     Action("settings", FILE, QT_TRANSLATE_NOOP("actions", "Settings…"), ("Ctrl+,",), icon="settings"),
     Action("quit", FILE, QT_TRANSLATE_NOOP("actions", "Quit"), ("Ctrl+Q",)),
     Action("undo", EDIT, QT_TRANSLATE_NOOP("actions", "Undo"), ("Ctrl+Z",), icon="undo"),

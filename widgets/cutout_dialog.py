@@ -121,7 +121,7 @@ class CutoutDialog(QDialog):
         if ready.jury is not None and ready.jury.unknown:
             words = ", ".join(f"“{word}”" for word in ready.jury.unknown[:6])
             text = self.tr("The built-in model has not learned %1. A larger classifier is in the Models workspace.")
-            self._say(text.replace("%1", words))
+            self._say(text.replace("%1", words), "warning")
 
     def _counted(self, done: int, failed: int, total: int) -> None:
         self.bar.setRange(0, max(total, 1))
@@ -164,7 +164,8 @@ class CutoutDialog(QDialog):
         self.leave.setText(self.tr("Cancel") if busy or state is State.PAUSED else self.tr("Close"))
         self.bar.setVisible(busy or state is State.PAUSED)
 
-    def _say(self, text: str) -> None:
+    def _say(self, text: str, kind: str = "error") -> None:
+        restyle(self._message, "kind", kind)
         self.problem.setText(text)
         self._message.setVisible(bool(text))
 
@@ -220,13 +221,16 @@ class CutoutDialog(QDialog):
     # How it looks ---------------------------------------------------------------------------------------------------
 
     def _connect(self) -> None:
-        self.form.changed.connect(lambda: self._say(""))
+        self.form.changed.connect(self._edited)
         self.session.outcome.connect(self._outcome)
         self.session.counted.connect(self._counted)
         self.session.ready.connect(self._ready)
         self.session.ended.connect(self._ended)
         self.session.failed.connect(self._failed)
         self.session.state_changed.connect(self._state_changed)
+
+    def _edited(self) -> None:
+        self._say("")
 
     def _outcome(self, outcome: Outcome) -> None:
         self.grid.add(outcome)
@@ -236,8 +240,7 @@ class CutoutDialog(QDialog):
         scroll.setWidgetResizable(True)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(self.form)
-        scroll.setFixedWidth(350)
-        restyle(self._message, "kind", "error")
+        scroll.setFixedWidth(370)
         message = QHBoxLayout(self._message)
         message.setContentsMargins(16, 8, 16, 8)
         message.addWidget(self.problem)

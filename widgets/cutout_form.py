@@ -13,10 +13,8 @@ from PySide6.QtWidgets import (
     QDoubleSpinBox,
     QFileDialog,
     QFormLayout,
-    QHBoxLayout,
     QLineEdit,
     QSpinBox,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -66,7 +64,7 @@ class CutoutForm(QWidget):
         self.feather.setSpecialValueText(self.tr("fits the size"))
         self.feather.setSuffix(self.tr(" px"))
         self.follow = QCheckBox(self.tr("Follow the picture's edges"))
-        self.decontaminate = QCheckBox(self.tr("Remove the old background's tint"))
+        self.decontaminate = QCheckBox(self.tr("Remove the old tint"))
         self.follow.setChecked(True)
         self.decontaminate.setChecked(True)
         self.shadow = QCheckBox(self.tr("Soft shadow"))
@@ -137,11 +135,11 @@ class CutoutForm(QWidget):
             self.picker.set_point(0.5, 0.5)
         else:
             self.picker.set_point(*self.picker.point(), shown=focus == "point")
-        self.choose.setVisible(behind in (_COLOUR, _FILE))
+        self._form.setRowVisible(self.choose, behind in (_COLOUR, _FILE))
         self.choose.setIcon(swatch(self._colour) if behind == _COLOUR else swatch(QColor(Qt.GlobalColor.transparent)))
         names = {_COLOUR: self._colour.name(), _FILE: self._picture.rpartition("/")[2] or self.tr("Choose…")}
         self.choose.setText(names.get(behind, ""))
-        self._files.setRowVisible(self.classifier, bool(self.sets.currentData()) or focus == "text")
+        self._form.setRowVisible(self.classifier, bool(self.sets.currentData()) or focus == "text")
         self.changed.emit()
 
     def _point_moved(self) -> None:
@@ -189,31 +187,25 @@ class CutoutForm(QWidget):
         self.words.textChanged.connect(lambda _: self.changed.emit())
 
     def _build(self) -> None:
-        self._form, looks, self._files = _rows(), _rows(), _rows()
-        self._form.addRow(self.tr("&Subject"), self.focus)
-        self._form.addRow(self.tr("&Words"), self.words)
-        self._form.addRow(self.tr("&Clicks apart"), self.margin)
-        self._form.addRow(self.tr("&Model"), self.model)
-        behind = QHBoxLayout()
-        behind.addWidget(self.background, 1)
-        behind.addWidget(self.choose)
-        looks.addRow(self.tr("&Background"), behind)
-        looks.addRow(self.tr("Soft &edge"), self.feather)
+        self._form = rows = QFormLayout(self)
+        rows.setContentsMargins(20, 16, 20, 16)
+        rows.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        rows.setSpacing(9)
+        rows.addRow(self.picker)
+        rows.addRow(self.tr("&Subject"), self.focus)
+        rows.addRow(self.tr("&Words"), self.words)
+        rows.addRow(self.tr("&Clicks apart"), self.margin)
+        rows.addRow(self.tr("&Model"), self.model)
+        self._section(self.tr("Looks"))
+        rows.addRow(self.tr("&Background"), self.background)
+        rows.addRow("", self.choose)
+        rows.addRow(self.tr("Soft &edge"), self.feather)
         for check in (self.follow, self.decontaminate, self.shadow, self.crop):
-            looks.addRow("", check)
-        self._files.addRow(self.tr("File &under"), self.sets)
-        self._files.addRow(self.tr("C&lassifier"), self.classifier)
-        self._files.addRow(self.tr("F&ormat"), self.form)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(20, 16, 20, 16)
-        column.setSpacing(10)
-        column.addWidget(self.picker)
-        column.addLayout(self._form)
-        for title, rows in ((self.tr("Looks"), looks), (self.tr("Files"), self._files)):
-            column.addWidget(line())
-            column.addWidget(label(title, "section"))
-            column.addLayout(rows)
-        column.addStretch(1)
+            rows.addRow("", check)
+        self._section(self.tr("Files"))
+        rows.addRow(self.tr("File &under"), self.sets)
+        rows.addRow(self.tr("C&lassifier"), self.classifier)
+        rows.addRow(self.tr("F&ormat"), self.form)
         for control, name in (
             (self.focus, self.tr("Subject")), (self.background, self.tr("Background")), (self.form, self.tr("Format")),
             (self.sets, self.tr("File under")), (self.model, self.tr("Model")), (self.feather, self.tr("Soft edge")),
@@ -223,11 +215,15 @@ class CutoutForm(QWidget):
             named(control, name)
             calm(control)
 
+    def _section(self, title: str) -> None:
+        self._form.addRow(line())
+        self._form.addRow(label(title, "section"))
+
 
 def _choices(*entries: tuple[str, str]) -> QComboBox:
     made = QComboBox()
     made.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    made.setMinimumContentsLength(14)
+    made.setMinimumContentsLength(12)
     for data, text in entries:
         made.addItem(text, data)
     return made
@@ -235,10 +231,3 @@ def _choices(*entries: tuple[str, str]) -> QComboBox:
 
 def _share(value: float, most: float) -> QDoubleSpinBox:
     return QDoubleSpinBox(minimum=0, maximum=most * 100, value=value * 100, singleStep=1, decimals=1, suffix=" %")
-
-
-def _rows() -> QFormLayout:
-    made = QFormLayout()
-    made.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-    made.setSpacing(8)
-    return made

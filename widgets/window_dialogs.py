@@ -54,6 +54,17 @@ class Dialogs(QObject):
 
             _open(ExportDialog(project, parent=self._window))
 
+    def cut_out(self) -> None:
+        """The subjects of the folder's pictures, on another background."""
+        project, shelf = self._services.desk.project, self._services.shelf
+        if project is None:
+            return
+        from widgets.cutout_dialog import CutoutDialog
+
+        masks = sorted(shelf.usable(), key=lambda spec: spec.id != shelf.current)
+        words = sorted(shelf.classifiers(), key=lambda spec: spec.id != shelf.classifier)
+        _open(CutoutDialog(project.folder, self._services.runner, masks, words, self._window))
+
     def edit_prompts(self, image_id: str) -> None:
         """The prompt editor, with live scores on a picture ("" for none)."""
         from widgets.sort.prompt_editor import PromptEditor

@@ -22,14 +22,14 @@ NEEDS_PICTURE = (
 )  # fmt: skip
 CLASS_KEYS = tuple(f"class_{n}" for n in range(1, 10))
 """In Annotate they need a picture, in Sort a folder."""
-NEEDS_FOLDER = ("close_folder", "export", "undo_classes", "redo_classes", "find")
+NEEDS_FOLDER = ("close_folder", "export", "cut_out", "undo_classes", "redo_classes", "find")
 NEEDS_SORTING = (
     "sort_accept", "sort_reject", "sort_accept_above", "sort_useful", "sort_remove", "sort_new_class", "sort_prompts",
     "sort_alike", "sort_quick_look", "sort_annotate",
 )  # fmt: skip
 
 _PLANS: Mapping[str, Sequence[str]] = {
-    FILE: ("open_folder", "open_picture", "open_samples", "-recent", "-", "export", "show_in_folder", "-",
+    FILE: ("open_folder", "open_picture", "open_samples", "-recent", "-", "export", "cut_out", "show_in_folder", "-",
            "settings", "close_folder", "quit"),
     EDIT: ("undo", "redo", "undo_classes", "redo_classes", "-", "cut", "copy", "paste", "duplicate",
            "select_all", "-", "delete"),
