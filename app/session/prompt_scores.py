@@ -63,6 +63,10 @@ class PromptScores(QObject):
         if prompts.items and not any(problem.severity == "error" for problem in found):
             self._session.start(self._ask(self._round, prompts))
 
+    def stop(self) -> None:
+        """What the model still says is not wanted any more."""
+        self._round += 1
+
     async def _ask(self, this: int, prompts: PromptSet) -> None:
         texts = [text for of_item in prompts.prompts() for text in of_item]
         names = [item.name for item in prompts.items if not item.negative]
@@ -70,7 +74,8 @@ class PromptScores(QObject):
         try:
             result = await looker.words(texts, self._session.model, names)
         except AppError as error:
-            self.failed.emit(error)
+            if this == self._round:
+                self.failed.emit(error)
             return
         if this != self._round:
             return

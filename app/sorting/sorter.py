@@ -71,6 +71,7 @@ class Sorter(QObject):
         self._mover = Mover(project, self._stop)
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="sorter")
         self._running, self._closed = 0, False
+        self._asked = self._worked = 0  # operations, as the window's thread and as the background thread count them
         self._classes: list[ClassFolder] = []
         self._undo: Operation | None = None
         self._redo: Operation | None = None
@@ -79,7 +80,7 @@ class Sorter(QObject):
         self._mode = Mode(project.preference("sort.mode", Mode.MOVE))
         self._root = self._kept_root()
         self._home.connect(self._at_home)
-        self._submit(self._recover, lambda _outcome: None)
+        self._submit(self._recover, self._recovered)
 
     def close(self) -> None:
         """Stops after the file that is under way; what was asked for and not begun is not done. Twice is harmless."""
@@ -210,9 +211,7 @@ class Sorter(QObject):
 
     def _kept_root(self) -> Path:
         kept = self._project.preference("sort.root")
-        if kept is not None and Path(kept).is_dir():
-            return Path(kept)
-        return self._project.folder
+        return self._project.folder if kept is None else Path(kept)
 
     def _order(self, order: orders.Order) -> None:
         folders = ClassFolders(self._root)
@@ -230,6 +229,13 @@ class Sorter(QObject):
             return Outcome()
         return self._mover.recover()
 
+    def _recovered(self, outcome: Outcome) -> None:
+        if not self._root.is_dir():
+            what_now = _tr("Connect its disk, or choose another folder to sort into.")
+            outcome.failed.append(StorageError(_tr("The folder to sort into is not there."), self._root, what_now))
+        for error in outcome.failed[:TOLD]:
+            self.failed.emit(error)
+
     def _empty(self) -> Outcome:
         _, failed = removed.empty(self._project, self._mover.places)
         return Outcome(failed=failed)
@@ -244,6 +250,7 @@ class Sorter(QObject):
         if self._closed:
             return
         self._running += 1
+        self._asked += 1
         if self._running == 1:
             self._stop.clear()
             self.busy_changed.emit(True)
@@ -253,7 +260,8 @@ class Sorter(QObject):
         try:
             return work()
         finally:
-            if self._running <= 1:  # the last of several tells how things are now
+            self._worked += 1
+            if self._worked == self._asked:  # the last of several tells how things are now
                 self._look()
 
     def _look(self) -> None:

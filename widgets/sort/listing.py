@@ -118,7 +118,7 @@ class Listing:
         if stacks is None:
             return Shown((), (), _tr("Alike"), _tr("Looking for pictures that are nearly the same…"))
         shown: list[str] = []
-        sections = []
+        sections: list[Section] = []
         best = set()
         for stack in stacks:
             members = [i for i in stack.ids if i in every]
@@ -129,7 +129,7 @@ class Listing:
             self._offers[key] = members[1:]
             heading = _tr("%1 alike").replace("%1", str(len(members)))
             offer = _tr("Keep the marked one, remove %1").replace("%1", str(len(members) - 1))
-            note = _tr("the sharpest and largest is marked; click here to select the stack")
+            note = "" if sections else _tr("the sharpest and largest is marked; a click here selects the stack")
             sections.append(Section(len(shown), len(members), key, heading, note, offer))
             shown += members
         self.best = frozenset(best)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QTextOption
 from PySide6.QtWidgets import (
     QComboBox,
     QDialog,
@@ -70,6 +71,7 @@ class PromptEditor(QDialog):
         self.picture.setFixedHeight(190)
         self._typing = QTimer(self, singleShot=True, interval=_TYPING_MS)
         self._typing.timeout.connect(self._look_again)
+        self.finished.connect(self.scores.stop)
         self._lay_out()
         for field in (self.prefixes, self.postfixes):
             field.textChanged.connect(self._typing.start)
@@ -255,6 +257,9 @@ def _lines(name: str) -> QPlainTextEdit:
     made.setTabChangesFocus(True)
     made.setMaximumHeight(84)
     made.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
+    options = made.document().defaultTextOption()
+    options.setFlags(QTextOption.Flag.ShowTabsAndSpaces)  # the space at an end decides
+    made.document().setDefaultTextOption(options)
     return made
 
 

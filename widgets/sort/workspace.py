@@ -310,6 +310,7 @@ class SortWorkspace(QWidget):
     # Search and views -----------------------------------------------------------------------------------------------
 
     def _search(self, terms: Sequence[Term]) -> None:
+        self.notices.clear()
         self._session.search([(term.text, term.image_id, term.plus) for term in terms])
 
     def _add_examples(self, plus: bool) -> None:
@@ -337,7 +338,9 @@ class SortWorkspace(QWidget):
     def _toggle_closeup(self) -> None:
         if self.closeup.isVisible():
             self._hide_closeup()
-        elif self.grid.current_id() is not None:
+        elif self.model.rowCount():
+            if self.grid.current_id() is None:
+                self.grid.select_ids(self.model.ids()[:1])
             self.closeup.setGeometry(self.grid.rect())
             self.closeup.show()
             self.closeup.show_picture(self.grid.current_id())
