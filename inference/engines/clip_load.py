@@ -93,6 +93,23 @@ def recognise(file: Path) -> str:
     )
 
 
+def tried(file: Path) -> str:
+    """As `recognise`, and the model is built once, so that what is listed can be loaded.
+
+    ModelError also for models that one file is not enough for.
+    """
+    name = recognise(file)
+    if get_model_config(name)["text_cfg"].get("hf_tokenizer_name"):
+        raise ModelError(
+            f"{name} needs its tokenizer beside its weights.",
+            file,
+            "Download it from the list, or use the whole folder in place: --model FOLDER.",
+        )
+    spec = ModelSpec(id=name, title=name, family="clip", open_clip=name)
+    load_classifier(spec, file, "", Device("cpu", "CPU"))
+    return name
+
+
 def _name_of(spec: ModelSpec, file: Path) -> tuple[str, str]:
     name, _, tag = spec.open_clip.partition("/")
     return (name, tag) if name else (recognise(file), "")

@@ -126,8 +126,25 @@ def _recognised(source: Path) -> tuple[str, str]:
     if is_classifier(source):
         _, arch, _ = load_classifier(source)
         return "classifier", f"{arch.name}, {len(arch.classes)} classes, {arch.image_size} px"
-    _, config = load_checkpoint(source)
+    if catalogue.find(source).family == "clip":
+        return "clip", _open_clip(source)
+    try:
+        _, config = load_checkpoint(source)
+    except ModelError:
+        if source.suffix.lower() == ".safetensors":  # its header would have told a model of pictures and words
+            raise
+        try:
+            return "clip", _open_clip(source)
+        except ModelError:
+            pass
+        raise
     return "sam2", f"{config.name}, {config.image_size} px"
+
+
+def _open_clip(source: Path) -> str:
+    from inference.engines.clip_load import tried
+
+    return tried(source)
 
 
 def _free_id(name: str, models_dir: Path, *, exact: bool) -> str:

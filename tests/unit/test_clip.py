@@ -23,7 +23,7 @@ from inference.engines.clip_tokens import HubTokens
 from inference.engines.pool import ModelPool
 from inference.errors import ModelError, OutOfMemory, UnknownModelError
 from inference.paths import resource
-from inference.weights import checks, manifest
+from inference.weights import checks, library, manifest
 from tests.random_classifier import config, write_classifier
 from tests.random_models import picture
 
@@ -195,6 +195,9 @@ def test_a_bare_checkpoint_is_recognised_by_its_shapes(tmp_path: Path, monkeypat
         torch.save({"state_dict": state}, tmp_path / name)
         found = ModelPool(force_device="cpu").classifier(str(tmp_path / name))
         assert type(found.model.visual.transformer.resblocks[0].mlp.gelu).__name__ == activation
+    imported = library.import_file(tmp_path / "own-openai.pt", tmp_path / "models")
+    assert (imported.family, imported.open_clip) == ("clip", "ViT-B-32-quickgelu")
+    assert "QuickGELU" in str(ModelPool(tmp_path / "models", force_device="cpu").classifier(imported.id).model)
     bad = tmp_path / "bad.pt"
     torch.save({"state_dict": {"module.token_embedding.weight": torch.zeros(3, 3)}}, bad)
     with pytest.raises(ModelError, match="none of open_clip's architectures"):
