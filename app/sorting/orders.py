@@ -164,7 +164,13 @@ def _raise(error: OSError) -> None:
 
 
 def _made(folder: Path, desk: Desk) -> list[Plan]:
-    """Steps for the folders that are missing up to this one."""
+    """Steps for the folders that are missing up to this one; the sort root itself is never made."""
+    if not desk.folders.root.is_dir():
+        raise StorageError(
+            "The folder to sort into is not there.",
+            desk.folders.root,
+            "Connect its disk, or choose another folder to sort into.",
+        )
     missing = []
     while not folder.exists():
         missing.append(_plan(Mode.MAKE, folder, folder, desk))

@@ -1,9 +1,8 @@
 """`LinearProbe`: learns classes from a few examples' embeddings, with probabilities that mean what they say.
 
 A logistic regression (scikit-learn) on standardised embeddings, as linear probes of CLIP are (Radford et al., 2021),
-regularised strongly because examples are few: on ImageNet features it beat ridge regression, class means and Gaussian
-discriminants from 3 to 45 examples a class. Its temperature (Guo et al., 2017) and its accuracy come from examples it
-did not see.
+regularised strongly because examples are few; docs/sorting.md has figures beside other ways. Its temperature (Guo et
+al., 2017) and its accuracy come from examples it did not see.
 """
 
 from __future__ import annotations

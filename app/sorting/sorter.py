@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from PySide6.QtCore import QCoreApplication, QObject, Signal
+from PySide6.QtCore import QCoreApplication, QObject, Qt, Signal
 
 from app.project import Project
 from app.project.place import PARKED
@@ -79,7 +79,8 @@ class Sorter(QObject):
         self._told_at = 0.0
         self._mode = Mode(project.preference("sort.mode", Mode.MOVE))
         self._root = self._kept_root()
-        self._home.connect(self._at_home)
+        # Queued even where the work was done at once: nobody has connected to a Sorter that is being made.
+        self._home.connect(self._at_home, Qt.ConnectionType.QueuedConnection)
         self._submit(self._recover, self._recovered)
 
     def close(self) -> None:

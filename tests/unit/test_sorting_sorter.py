@@ -126,9 +126,20 @@ def test_root_and_mode_are_kept(project: Project, qtbot: QtBot, tmp_path: Path) 
     assert (outcome.moved, (elsewhere / "cat" / "1.jpg").exists()) == ([], True)
     outcome = finish(qtbot, again, lambda: again.file(["1.jpg"], "cat", Mode.MOVE))
     assert outcome.moved == [("1.jpg", f".winnow/outside{elsewhere.as_posix()}/cat/1 (2).jpg")]
-    again.set_root(None)
-    assert again.root == project.folder
     again.close()
+    elsewhere.rename(tmp_path / "unplugged")
+    third = Sorter(project)
+    with qtbot.waitSignal(third.failed) as failed:
+        qtbot.waitUntil(lambda: not third.busy)
+    assert "sort into is not there" in str(failed.args)
+    with qtbot.waitSignal(third.failed) as failed:  # nothing is put anywhere else instead
+        finish(qtbot, third, lambda: third.file(["2.jpg"], "cat"))
+    assert (project.folder / "2.jpg").exists()
+    assert not elsewhere.exists()
+    third.set_root(None)
+    assert third.root == project.folder
+    qtbot.waitUntil(lambda: not third.busy)
+    third.close()
 
 
 def test_stopping_leaves_the_rest(project: Project, qtbot: QtBot) -> None:
