@@ -128,6 +128,9 @@ class _Pair(QStyledItemDelegate):
         rim = QPainterPath()
         rim.addRoundedRect(option.rect.toRectF().adjusted(0.5, 0.5, -0.5, -0.5), 10, 10)
         painter.fillPath(rim, palette.color(QPalette.ColorRole.AlternateBase))
+        faint = palette.color(QPalette.ColorRole.Text)
+        faint.setAlphaF(0.14)
+        painter.strokePath(rim, faint)
         left = QRect(option.rect.left() + _PAD, option.rect.top() + _PAD, _SIDE, _SIDE)
         right = left.translated(_SIDE + _PAD, 0)
         text = QRect(left.left(), left.bottom() + 6, 2 * _SIDE + _PAD, _TEXT)
@@ -135,6 +138,8 @@ class _Pair(QStyledItemDelegate):
             _fit(painter, tile.before, left)
             painter.fillRect(_fitted(tile.after.size(), right), _checkerboard(palette))
             _fit(painter, tile.after, right)
+            painter.setPen(faint)  # white cut-outs end somewhere too
+            painter.drawRect(_fitted(tile.after.size(), right))
         ink = palette.color(QPalette.ColorRole.Text)
         height = painter.fontMetrics().height()
         _line(painter, tile.name, text, ink)

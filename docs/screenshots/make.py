@@ -61,6 +61,21 @@ def main() -> None:
         until(answered)
         services.session.accept(services.desk.project.classes.ensure(name).id)
 
+    def cut_out() -> None:
+        """The cut-out dialog after a dry run."""
+        from app.session.cutouts import State
+        from widgets.cutout_dialog import CutoutDialog
+
+        window.dialogs.cut_out()
+        dialog = window.findChild(CutoutDialog)
+        dialog.resize(1180, 760)
+        dialog.form.shadow.setChecked(True)
+        dialog.try_first.click()
+        until(lambda: dialog.session.state is State.IDLE)
+        QTest.qWait(300)
+        shrink(dialog.grab().toImage(), HERE / "cutouts-light.png")
+        dialog.close()
+
     window.resize(1280, 800)
     window.show()
     grab("welcome-light")
@@ -73,6 +88,7 @@ def main() -> None:
     services.desk.show("flower.jpg")
     window.annotate.selection.set([services.desk.document.instances[0].id])
     grab("annotate-light")
+    cut_out()
     theme.choose("dark")
     services.desk.show("coffee.jpg")
     grab("annotate-dark")
