@@ -7,18 +7,17 @@ import logging
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 from PySide6.QtCore import QCoreApplication, QObject, QTimer, Signal
 from PySide6.QtGui import QImage
 
 from app.project import Project
-from app.project.rows import image_id_of
 from app.session import arranging
 from app.session.answers import Answers
 from app.session.desk import Opened
+from app.session.filing import Filing, originals
+from app.session.finding import Finder, Wish
 from app.session.joblist import JobList
 from app.session.judging import Judged, Question, Shares, Words, folders_of, judge, standing_for
 from app.session.looking import Looker
@@ -26,7 +25,6 @@ from app.session.record import AUTO, LEARNED, NONE, WORDS, Record
 from app.session.shelf import Shelf
 from app.session.trained import TrainedLabels, model_of
 from app.settings import Settings
-from app.sorting import duplicates, search
 from app.sorting.journal import Mode
 from app.sorting.moves import Outcome
 from app.sorting.sorter import Sorter
@@ -44,6 +42,7 @@ class SortSession(QObject):
     """One per window. Nothing is looked at before `enter`.
 
     Signals:
+        leaving(ids): these were filed or removed a moment ago; `pictures_changed` follows.
         pictures_changed(): which pictures there are, or what class they are in.
         suggestions_changed(): what is suggested, found or stacked.
         classes_changed(): the class folders or their counts.
@@ -53,6 +52,7 @@ class SortSession(QObject):
         unlearned(words): the built-in model has not learned these.
     """
 
+    leaving = Signal(list)
     pictures_changed = Signal()
     suggestions_changed = Signal()
     classes_changed = Signal()
@@ -69,6 +69,9 @@ class SortSession(QObject):
         super().__init__(parent)
         self._answers, self._shelf, self._settings = answers, shelf, settings
         self.looker = Looker(answers, jobs, self)
+        self.finder = Finder(answers, self.looker, self)
+        self.finder.changed.connect(self.suggestions_changed)
+        self.finder.unlearned.connect(self.unlearned)
         self._trained = TrainedLabels(answers, jobs, self)
         self._opened: Opened | None = None
         self._sorter: Sorter | None = None
@@ -84,15 +87,11 @@ class SortSession(QObject):
 
     def _reset(self) -> None:
         self.judged = Judged({}, None, None)
-        self.stacks: list[duplicates.Stack] | None = None
-        self.found: list[str] | None = None
         self._suggestor = Suggestions()
         self._record = Record()
-        self._leaving: dict[str, str | None] = {}  # filed, but not moved yet; what the screen shows already
-        self._copied: frozenset[str] = frozenset()
+        self.filing: Filing | None = None
         self._words: Words | None = None
         self._judging = self._judge_again = False
-        self._searches = 0
 
     # Folders --------------------------------------------------------------------------------------------------------
 
@@ -102,6 +101,7 @@ class SortSession(QObject):
             self._sorter.close()
             self._sorter.deleteLater()
         self.looker.set_project(None)
+        self.finder.forget()
         self._trained.forget()
         self._judge_soon.stop()
         self._look_soon.stop()
@@ -118,6 +118,7 @@ class SortSession(QObject):
         project = opened.project
         self.looker.set_project(project)
         sorter = self._sorter = Sorter(project, self)
+        self.filing = Filing(opened, sorter)
         sorter.failed.connect(self.failed)
         sorter.moved.connect(self._on_moved)
         sorter.folders_moved.connect(self._on_folders_moved)
@@ -163,57 +164,38 @@ class SortSession(QObject):
     # Pictures -------------------------------------------------------------------------------------------------------
 
     def image_ids(self) -> list[str]:
-        """All pictures, in order; those that are being moved away are where they will be."""
-        if self._opened is None:
-            return []
-        return [i for i in self._opened.images.image_ids() if self._leaving.get(i, "") is not None]
+        """All pictures, in order."""
+        return self.filing.image_ids() if self.filing is not None else []
 
     def class_of(self, image_id: str) -> str | None:
         """The class a picture is filed under, None: unsorted."""
-        if image_id in self._leaving:
-            return self._leaving[image_id] or None
-        prefix = self._class_prefix()
-        if prefix is None or not image_id.startswith(prefix):
-            return None
-        return image_id[len(prefix) :].rpartition("/")[0] or None
+        return self.filing.class_of(image_id) if self.filing is not None else None
 
     def unsorted(self) -> list[str]:
-        """Pictures in no class; of those that were copied or linked into one, the originals count as sorted."""
-        return [i for i in self.image_ids() if self.class_of(i) is None and i not in self._copied]
+        """Pictures in no class."""
+        return self.filing.unsorted() if self.filing is not None else []
 
     def of_class(self, name: str) -> list[str]:
         """The pictures of a class and of the classes within it."""
-        return [i for i in self.image_ids() if (c := self.class_of(i)) is not None and (c + "/").startswith(name + "/")]
-
-    def _class_prefix(self) -> str | None:
-        """What image ids of filed pictures begin with, None when the class folders are outside the open folder."""
-        if self._sorter is None or self._opened is None:
-            return None
-        root, folder = self._sorter.root, self._opened.project.folder
-        if not root.is_relative_to(folder):
-            return None
-        inner = root.relative_to(folder).as_posix()
-        return "" if inner == "." else f"{inner}/"
+        return self.filing.of_class(name) if self.filing is not None else []
 
     # Asking for it --------------------------------------------------------------------------------------------------
 
     def file(self, image_ids: Sequence[str], name: str) -> None:
         """Files pictures under a class ("": takes them back to the unsorted ones), in the chosen mode."""
         ids = [i for i in image_ids if self.class_of(i) != (name or None)]
-        if self._sorter is None or not ids:
+        if self._sorter is None or self.filing is None or not ids:
             return
         self._count(ids, name)
         if not self._sorter.read_only_reason and self._sorter.mode is Mode.MOVE:
-            self._leaving.update(dict.fromkeys(ids, name))
-            self.pictures_changed.emit()
+            self._leave(ids, name)
         self._sorter.file(ids, name)
 
     def remove(self, image_ids: Sequence[str]) -> None:
         """Deletes pictures; undo brings them back."""
-        if self._sorter is not None and image_ids:
+        if self._sorter is not None and self.filing is not None and image_ids:
             if not self._sorter.read_only_reason:
-                self._leaving.update(dict.fromkeys(image_ids, None))
-                self.pictures_changed.emit()
+                self._leave(image_ids, None)
             self._sorter.trash(list(image_ids))
 
     def accept(self, image_ids: Sequence[str]) -> int:
@@ -312,6 +294,12 @@ class SortSession(QObject):
             return _tr("Looking at the pictures…") if self.looker.running else ""
         return _tr("Drag three pictures each into two classes, or write prompts: Winnow then suggests the rest.")
 
+    def _leave(self, image_ids: Sequence[str], name: str | None) -> None:
+        assert self.filing is not None
+        self.filing.leave(image_ids, name)
+        self.leaving.emit(list(image_ids))
+        self.pictures_changed.emit()
+
     def _on_model(self, _model: str) -> None:
         self._words, self.judged = None, Judged({}, None, None)
         if self._entered:
@@ -360,7 +348,7 @@ class SortSession(QObject):
                 self.unlearned.emit(result.unknown)
 
     async def _judge_now(self, opened: Opened) -> None:
-        classes = {i: c for i in self.image_ids() if (c := self.class_of(i)) is not None}
+        classes = self.filing.classes() if self.filing is not None else {}
         words = self._words if self.source in (AUTO, WORDS) else None
         if words is not None and words.model.checksum != self.looker.checksum:
             words = None
@@ -392,54 +380,20 @@ class SortSession(QObject):
 
     # Search and stacks ----------------------------------------------------------------------------------------------
 
-    def search(self, terms: Sequence[tuple[str, str | None, bool]]) -> None:
-        """Looks for pictures by (words, image id, whether it is added); none ends the search. `found` has them, the
-        best first."""
-        self._searches += 1
-        if not terms:
-            self.found = None
-            self.suggestions_changed.emit()
-        else:
-            self._answers.start(self._search(self._searches, tuple(terms)))
-
-    async def _search(self, this: int, terms: Sequence[tuple[str, str | None, bool]]) -> None:
-        texts = [text for text, image_id, _ in terms if image_id is None]
-        rows: dict[str, Any] = {}
-        if texts:
-            asked = [f"a photo of {text}" for text in texts]
-            result = await self.looker.words(asked, self.model, texts)
-            rows = dict(zip(texts, result.embeddings, strict=True))
-            if result.unknown:
-                self.unlearned.emit(result.unknown)
-        vectors = dict(self.looker.vectors)
-        wanted = []
-        for text, image_id, plus in terms:
-            vector = rows.get(text) if image_id is None else vectors.get(image_id)
-            if vector is not None:
-                wanted.append(search.Term(np.asarray(vector, np.float32), 1.0 if plus else -1.0))
-        ranked = await self.looker.in_thread(partial(_ranked, vectors, wanted))
-        if this == self._searches:
-            self.found = ranked
-            self.suggestions_changed.emit()
+    def search(self, wishes: Sequence[Wish]) -> None:
+        """Looks for pictures; none ends the search. `finder.found` has them."""
+        self.finder.search(wishes, self.model)
 
     def find_stacks(self) -> None:
-        """Looks for pictures that are nearly the same; `stacks` has them."""
+        """Looks for pictures that are nearly the same; `finder.stacks` has them."""
         if self._opened is not None and self.looker.vectors:
-            self._answers.start(self._find_stacks(self._opened))
-
-    async def _find_stacks(self, opened: Opened) -> None:
-        vectors, ids = dict(self.looker.vectors), self.image_ids()
-        found = await self.looker.in_thread(partial(_stacked, ids, vectors, opened.project.folder))
-        if opened is self._opened:
-            self.stacks = found
-            self.suggestions_changed.emit()
+            self.finder.find_stacks(self.image_ids(), self._opened.project.folder)
 
     # What happens ---------------------------------------------------------------------------------------------------
 
     def _on_pictures(self) -> None:
-        if self._opened is not None:
-            there = set(self._opened.images.image_ids())
-            self._leaving = {i: c for i, c in self._leaving.items() if i in there} if self._leaving else {}
+        if self.filing is not None:
+            self.filing.listed()
         self.pictures_changed.emit()
         if self._entered:
             self._look_soon.start()
@@ -447,6 +401,8 @@ class SortSession(QObject):
 
     def _on_moved(self, pairs: list[tuple[str, str]]) -> None:
         self.looker.follow(pairs)
+        if self.filing is not None:
+            self.filing.arrived(pairs)
         for old, _ in pairs:
             self.judged.suggestions.pop(old, None)
         self._suggestor.follow(pairs)
@@ -458,8 +414,8 @@ class SortSession(QObject):
             self._on_moved([(i, f"{new}/{i[len(old) + 1 :]}") for i in inside])
 
     def _on_finished(self, outcome: Outcome) -> None:
-        if outcome.failed or outcome.stopped:
-            self._leaving = {i: c for i, c in self._leaving.items() if i in dict(outcome.moved)}
+        if self.filing is not None and (outcome.failed or outcome.stopped):
+            self.filing.stay(old for old, _ in outcome.moved)
         if self._opened is not None:
             self._opened.images.refresh()
         self._read_copied()
@@ -475,11 +431,11 @@ class SortSession(QObject):
         """Which pictures were copied or linked to a class, as the journal has it."""
         project = self.project
         if project is not None:
-            project.in_background(partial(_copied, project), self._take_copied)
+            project.in_background(partial(originals, project), self._take_copied)
 
     def _take_copied(self, ids: frozenset[str]) -> None:
-        if ids != self._copied:
-            self._copied = ids
+        if self.filing is not None and ids != self.filing.copied:
+            self.filing.copied = ids
             self.pictures_changed.emit()
             self._judge_soon.start()
 
@@ -501,29 +457,6 @@ class SortSession(QObject):
         timer = QTimer(self, singleShot=True, interval=interval)
         timer.timeout.connect(slot)
         return timer
-
-
-def _ranked(vectors: Mapping[str, Any], wanted: Sequence[search.Term]) -> list[str]:
-    ids = list(vectors)
-    if not ids or not wanted:
-        return []
-    return [image_id for image_id, _ in search.rank(ids, np.stack([vectors[i] for i in ids]), wanted)]
-
-
-def _stacked(ids: Sequence[str], vectors: Mapping[str, Any], folder: Path) -> list[duplicates.Stack]:
-    known = [i for i in ids if i in vectors]
-    if not known:
-        return []
-    return duplicates.stacks(known, np.stack([vectors[i] for i in known]), lambda i: duplicates.look(folder / i))
-
-
-def _copied(project: Project) -> frozenset[str]:
-    """The originals of the copies and links that stand, as the journal has it."""
-    query = "SELECT source FROM moves WHERE mode IN ('copy', 'link') AND state = 'done' AND leader IS NULL"
-    with project.reading() as connection:
-        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'moves'").fetchone():
-            return frozenset()  # an older project that is open for reading only
-        return frozenset(image_id_of(source) for (source,) in connection.execute(query))
 
 
 def _tr(text: str) -> str:

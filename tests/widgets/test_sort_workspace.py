@@ -56,7 +56,7 @@ def _file(desktop: Desktop, ids: list[str], name: str) -> None:
 def _settled(desktop: Desktop) -> None:
     """Nothing moves, and what moved is listed at its new place."""
     session = desktop.services.sorting
-    desktop.until(lambda: not session.sorter.busy and not session._leaving)
+    desktop.until(lambda: not session.sorter.busy and session.filing.settled)
 
 
 def _teach(desktop: Desktop) -> None:
@@ -206,7 +206,7 @@ def test_search_by_words_and_by_example(desktop: Desktop, sort: SortWorkspace) -
     desktop.do("find")
     sort.search.field.setText("blue")
     QTest.keyClick(sort.search.field, Qt.Key.Key_Return)
-    desktop.until(lambda: desktop.services.sorting.found is not None)
+    desktop.until(lambda: desktop.services.sorting.finder.found is not None)
     assert {i.split()[0] for i in sort.model.ids()[:6]} == {"blue"}
     sort.search.set_terms([Term("", "green 1.png"), Term("", "red 1.png", plus=False)])
     desktop.until(lambda: sort.model.ids()[0].startswith("green"))

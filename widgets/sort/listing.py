@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from PySide6.QtCore import QCoreApplication
 
@@ -64,7 +64,7 @@ class Listing:
         every, unsorted = session.image_ids(), session.unsorted()
         unsure = arranging.unsure(unsorted, session.suggestions, level)
         self.above = sum(map(len, arranging.above(unsorted, session.suggestions, level).values()))
-        stacked = None if session.stacks is None else len(session.stacks)
+        stacked = None if session.finder.stacks is None else len(session.finder.stacks)
         self._counts = {UNSORTED: len(unsorted), UNSURE: len(unsure), ALIKE: stacked, ALL: len(every)}
         self._offers = {}
         if self.tray == ALIKE:
@@ -75,13 +75,25 @@ class Listing:
             ids = session.of_class(name)
         titles = {UNSORTED: _tr("Unsorted"), UNSURE: _tr("Unsure"), ALL: _tr("All pictures")}
         title = titles.get(self.tray, name)
-        if session.found is not None:
+        if session.finder.found is not None:
             return self._found(ids, title)
         if self.useful and self.tray in (UNSORTED, UNSURE):
             ids = arranging.by_use(ids, session.suggestions)
         elif self.groups and session.suggestions and self.tray in (UNSORTED, UNSURE):
             return self._grouped(ids, title)
         return Shown(ids, (Section(0, len(ids)),), f"{title}  {len(ids):,}", self._why_empty())
+
+    def without(self, ids: Sequence[str], sections: Sequence[Section], gone: Sequence[str]) -> Shown:
+        """What is shown less some pictures, without arranging anything anew: at once, however many there are."""
+        out = frozenset(gone)
+        kept: list[str] = []
+        left = []
+        for section in sections:
+            members = [i for i in ids[section.start : section.start + section.count] if i not in out]
+            if members:
+                left.append(replace(section, start=len(kept), count=len(members)))
+                kept += members
+        return Shown(kept, left, "", self._why_empty())
 
     # Within ---------------------------------------------------------------------------------------------------------
 
@@ -106,15 +118,15 @@ class Listing:
 
     def _found(self, ids: Sequence[str], title: str) -> Shown:
         """What the search found among these, the best first."""
-        assert self._session.found is not None
+        assert self._session.finder.found is not None
         here = frozenset(ids)
-        found = [i for i in self._session.found if i in here][:_MOST_FOUND]
+        found = [i for i in self._session.finder.found if i in here][:_MOST_FOUND]
         heading = _tr("Found in %1").replace("%1", title)
         why = _tr("Nothing was found: the pictures are still being looked at, or there are none here.")
         return Shown(found, (Section(0, len(found)),), heading, why)
 
     def _stacks(self, every: frozenset[str]) -> Shown:
-        stacks = self._session.stacks
+        stacks = self._session.finder.stacks
         if stacks is None:
             return Shown((), (), _tr("Alike"), _tr("Looking for pictures that are nearly the same…"))
         shown: list[str] = []

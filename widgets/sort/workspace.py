@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QByteArray, Qt, QUrl, Signal
+from PySide6.QtCore import QByteArray, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QHBoxLayout, QMessageBox, QSplitter, QVBoxLayout, QWidget
 
@@ -22,7 +23,7 @@ from widgets.actions import Actions
 from widgets.message_bar import MessageBar
 from widgets.parts import frame, label, tool
 from widgets.sort.class_tree import CLASS
-from widgets.sort.folders_panel import ALIKE, UNSORTED, FoldersPanel
+from widgets.sort.folders_panel import ALIKE, ALL, UNSORTED, FoldersPanel
 from widgets.sort.grid import Grid
 from widgets.sort.grid_model import Caption, GridModel
 from widgets.sort.listing import Listing
@@ -32,6 +33,8 @@ from widgets.sort.suggestions_bar import SuggestionsBar
 
 OFFERED = "vit-b-32-openai"
 """The model that knows any word, offered where the built-in one does not know one."""
+_QUICK_S = 0.03
+_SHARE, _LATEST_S = 4.0, 2.0  # listing takes at most a fifth of the time, and waits no longer than this
 
 
 class SortWorkspace(QWidget):
@@ -59,6 +62,9 @@ class SortWorkspace(QWidget):
         self._opened: Opened | None = None
         self._facts: Facts | None = None
         self._large: ThumbnailService | None = None
+        self._cost_s = 0.0  # what listing took the last time
+        self._soon = QTimer(self, singleShot=True)
+        self._soon.timeout.connect(lambda: self._list(anew=False))
         self.model = GridModel(self)
         self.grid = Grid(self.model)
         self.grid.set_edge(int(settings.get("sort.thumbnail_size")))
@@ -188,6 +194,7 @@ class SortWorkspace(QWidget):
         session, folders, grid, search, bar = self._session, self.folders, self.grid, self.search, self.bar
         session.failed.connect(self.failed)
         session.message.connect(self.message)
+        session.leaving.connect(self._show_left)
         session.pictures_changed.connect(self._show_pictures)
         session.suggestions_changed.connect(self._show_pictures)
         session.classes_changed.connect(self._show_classes)
@@ -362,7 +369,17 @@ class SortWorkspace(QWidget):
         self._show_from_top()
 
     def _show_pictures(self) -> None:
-        self._list(anew=False)
+        """Something is another: lists anew, at once where that is quick, else when things have calmed down."""
+        if self._cost_s < _QUICK_S:
+            self._list(anew=False)
+        elif not self._soon.isActive():
+            self._soon.start(round(min(_LATEST_S, _SHARE * self._cost_s) * 1000))
+
+    def _show_left(self, image_ids: list[str]) -> None:
+        """Pictures that were filed leave at once."""
+        if self.listing.tray != ALL:
+            shown = self.listing.without(self.model.ids(), self.model.sections, image_ids)
+            self.grid.show_pictures(shown.ids, shown.sections)
 
     def _show_from_top(self) -> None:
         self._list(anew=True)
@@ -371,6 +388,8 @@ class SortWorkspace(QWidget):
         """Lists what the tray holds now. Not while nobody looks: entering does it."""
         if not self.isVisible() and not anew:
             return
+        self._soon.stop()
+        start = time.perf_counter()
         listing = self.listing
         listing.useful, listing.groups = self._actions["sort_useful"].isChecked(), self.search.groups.isChecked()
         shown = listing.list()
@@ -380,6 +399,7 @@ class SortWorkspace(QWidget):
         for key, count in listing.counts().items():
             self.folders.tree.show_count(key, count)
         self.bar.show_above(listing.above, self._session.level)
+        self._cost_s = time.perf_counter() - start
 
     def _show_classes(self) -> None:
         sorter, opened = self._session.sorter, self._opened

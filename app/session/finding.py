@@ -1,0 +1,101 @@
+"""`Finder`: pictures found by words and examples, and stacks of those that are nearly the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PySide6.QtCore import QObject, Signal
+
+from app.session.answers import Answers
+from app.session.looking import Looker
+from app.sorting import duplicates, search
+from inference.jobs.embed_text import EmbedTextResult
+
+Wish = tuple[str, str | None, bool]
+"""Words, or a picture by its id, and whether it is added or taken away."""
+
+
+class Finder(QObject):
+    """Works on what the looker has seen.
+
+    Attributes:
+        found: what the search found, the best first; None while nothing is searched.
+        stacks: None before they were asked for.
+
+    Signals:
+        changed(): either is another.
+        unlearned(words): the model has not learned these.
+    """
+
+    changed = Signal()
+    unlearned = Signal(tuple)
+
+    def __init__(self, answers: Answers, looker: Looker, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._answers, self._looker = answers, looker
+        self._round = self._folder = 0
+        self.found: list[str] | None = None
+        self.stacks: list[duplicates.Stack] | None = None
+
+    def forget(self) -> None:
+        """Another folder."""
+        self._round += 1
+        self._folder += 1
+        self.found = self.stacks = None
+
+    def search(self, wishes: Sequence[Wish], model: str) -> None:
+        """Looks for pictures that fit all wishes; none ends the search."""
+        self._round += 1
+        if wishes:
+            self._answers.start(self._search(self._round, tuple(wishes), model))
+        elif self.found is not None:
+            self.found = None
+            self.changed.emit()
+
+    def find_stacks(self, image_ids: Sequence[str], folder: Path) -> None:
+        """Looks for pictures that are nearly the same."""
+        self._answers.start(self._find_stacks(self._folder, tuple(image_ids), folder))
+
+    async def _search(self, this: int, wishes: Sequence[Wish], model: str) -> None:
+        texts = [text for text, image_id, _ in wishes if image_id is None]
+        rows: Mapping[str, Any] = {}
+        if texts:
+            result: EmbedTextResult = await self._looker.words([f"a photo of {text}" for text in texts], model, texts)
+            rows = dict(zip(texts, result.embeddings, strict=True))
+            if result.unknown and this == self._round:
+                self.unlearned.emit(result.unknown)
+        vectors = dict(self._looker.vectors)
+        terms = []
+        for text, image_id, plus in wishes:
+            vector = rows.get(text) if image_id is None else vectors.get(image_id)
+            if vector is not None:
+                terms.append(search.Term(np.asarray(vector, np.float32), 1.0 if plus else -1.0))
+        found = await self._looker.in_thread(partial(_ranked, vectors, terms))
+        if this == self._round:
+            self.found = found
+            self.changed.emit()
+
+    async def _find_stacks(self, this: int, ids: Sequence[str], folder: Path) -> None:
+        vectors = dict(self._looker.vectors)
+        found = await self._looker.in_thread(partial(_stacked, ids, vectors, folder))
+        if this == self._folder:
+            self.stacks = found
+            self.changed.emit()
+
+
+def _ranked(vectors: Mapping[str, Any], terms: Sequence[search.Term]) -> list[str]:
+    ids = list(vectors)
+    if not ids or not terms:
+        return []
+    return [image_id for image_id, _ in search.rank(ids, np.stack([vectors[i] for i in ids]), terms)]
+
+
+def _stacked(ids: Sequence[str], vectors: Mapping[str, Any], folder: Path) -> list[duplicates.Stack]:
+    known = [i for i in ids if i in vectors]
+    if not known:
+        return []
+    return duplicates.stacks(known, np.stack([vectors[i] for i in known]), lambda i: duplicates.look(folder / i))
