@@ -27,7 +27,7 @@ Float32 = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
 Window = tuple[slice, slice]
 
-_TILE = 1024
+_TILE = 512
 _SHARP = 1e-4  # the guided filter's epsilon, in squared grey values of 0..1: smaller follows weaker edges
 _STEEP = 2.0  # how much the filtered edge is steepened: guided filters leave a haze on both sides
 
@@ -56,12 +56,13 @@ def matte(rgb: Rgb, mask: BoolArray, look: Look) -> Matte:
         return Matte(alpha, rgb)
     colours = rgb.copy() if look.decontaminate else rgb
     band = max(reach, int(np.ceil(feather))) + 1
-    blur = max(6, 3 * band)
-    for inner, outer in _edge_tiles(mask, band, 3 * band + 2 * blur):
+    blur = max(6, band + 8)
+    for inner, outer in _edge_tiles(mask, band, 2 * band + blur + 8):
         patch, pixels = mask[outer], rgb[outer]
-        soft = _feathered(patch, feather)
+        distance = _signed_distance(patch)
+        soft = _feathered(patch, distance, feather)
         if reach:
-            soft = _followed(pixels, patch, soft, reach)
+            soft = _followed(pixels, patch, distance, soft, reach)
         inside = _within(inner, outer)
         alpha[inner] = np.round(soft[inside] * 255).astype(np.uint8)
         if look.decontaminate:
@@ -100,11 +101,11 @@ def _within(inner: Window, outer: Window) -> Window:
     return rows, columns
 
 
-def _feathered(mask: BoolArray, feather: float) -> Float32:
+def _feathered(mask: BoolArray, distance: Float32, feather: float) -> Float32:
     """A ramp of `feather` pixels across the outline, by the distance to it."""
     if feather <= 0:
         return mask.astype(np.float32)
-    return np.asarray(np.clip(0.5 + _signed_distance(mask) / feather, 0, 1), np.float32)
+    return np.asarray(np.clip(0.5 + distance / feather, 0, 1), np.float32)
 
 
 def _signed_distance(mask: BoolArray) -> Float32:
@@ -114,22 +115,32 @@ def _signed_distance(mask: BoolArray) -> Float32:
     return np.asarray(np.where(mask, inside - 0.5, 0.5 - outside), np.float32)
 
 
-def _followed(rgb: Rgb, mask: BoolArray, soft: Float32, reach: int) -> Float32:
+def _followed(rgb: Rgb, mask: BoolArray, distance: Float32, soft: Float32, reach: int) -> Float32:
     """The feathered edge drawn to the picture's edges; pixels beyond `reach` of the outline stay what they are."""
-    filtered = _guided(np.asarray(rgb / 255, np.float32), mask.astype(np.float32), reach)
+    filtered = _guided(np.asarray(rgb, np.float32) / np.float32(255), mask.astype(np.float32), reach)
     steep = np.clip((filtered - 0.5) * _STEEP + 0.5, 0, 1)
-    distance = np.abs(_signed_distance(mask)) / reach
-    trust = np.clip(2 - 2 * distance, 0, 1)  # whole up to half the reach, none at its end
+    trust = np.clip(2 - 2 * np.abs(distance) / reach, 0, 1)  # whole up to half the reach, none at its end
     return np.asarray(soft + (steep - soft) * trust, np.float32)
 
 
-def _guided(guide: Float32, target: Float32, radius: int) -> Float32:
+def _guided(guide: Float32, target: Float32, reach: int) -> Float32:
     """He et al.'s guided filter with a colour guide (their equations 14 to 16).
+
+    Its linear models are found on a smaller copy where the radius is large (K. He, J. Sun, "Fast Guided Filter", 2015).
 
     Args:
         guide: (h, w, 3), 0..1.
         target: (h, w), 0..1.
     """
+    step = _step(reach)
+    slope, offset = _models(_smaller(guide, step), _smaller(target, step), max(1, reach // step))
+    size = target.shape[1], target.shape[0]
+    slope, offset = (cv2.resize(part, size, interpolation=cv2.INTER_LINEAR) for part in (slope, offset))
+    return np.asarray((slope * guide).sum(2) + offset, np.float32)
+
+
+def _models(guide: Float32, target: Float32, radius: int) -> tuple[Float32, Float32]:
+    """(h, w, 3) slopes and (h, w) offsets of the filter's linear models, averaged."""
 
     def mean(values: Float32) -> Float32:
         side = 2 * radius + 1
@@ -141,7 +152,19 @@ def _guided(guide: Float32, target: Float32, radius: int) -> Float32:
               for i in range(3) for j in range(i, 3)}  # fmt: skip
     slope = _solved(spread, together)
     offset = target_mean - (slope * guide_mean).sum(2)
-    return np.asarray((mean(slope) * guide).sum(2) + mean(offset), np.float32)
+    return mean(slope), mean(offset)
+
+
+def _step(radius: int) -> int:
+    """How much smaller a copy serves filters of a radius."""
+    return max(1, radius // 8)
+
+
+def _smaller(values: Float32, step: int) -> Float32:
+    if step == 1:
+        return values
+    size = max(1, values.shape[1] // step), max(1, values.shape[0] // step)
+    return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA))
 
 
 def _solved(spread: dict[tuple[int, int], Float32], right: Float32) -> Float32:
@@ -164,16 +187,22 @@ def _solved(spread: dict[tuple[int, int], Float32], right: Float32) -> Float32:
 def _own_colours(rgb: Rgb, alpha: Float32, radius: int) -> Rgb:
     """The subject's colours where it covers pixels only in part (Forte's blur fusion, coarse and then fine)."""
     picture, cover = rgb.astype(np.float32), alpha[..., None]
-    front, back = picture, picture
-    for size in (radius, 3):
-        front, back = _fused(picture, front, back, cover, size)
-    return np.asarray(np.round(np.where(cover >= 1, picture, np.clip(front, 0, 255))), np.uint8)
+    step = _step(radius)
+    small, thin = _smaller(picture, step), _smaller(alpha, step)[..., None]
+    size = alpha.shape[1], alpha.shape[0]
+    coarse = _means(small, small, thin, max(1, radius // step))
+    front, back = (cv2.resize(part, size, interpolation=cv2.INTER_LINEAR) for part in coarse)
+    front = np.clip(front + cover * (picture - cover * front - (1 - cover) * back), 0, 255)
+    front, back = _means(front, back, cover, 3)
+    front = np.clip(front + cover * (picture - cover * front - (1 - cover) * back), 0, 255)
+    return np.asarray(np.round(np.where(cover >= 1, picture, front)), np.uint8)
 
 
-def _fused(picture: Float32, front: Float32, back: Float32, cover: Float32, radius: int) -> tuple[Float32, Float32]:
+def _means(front: Float32, back: Float32, cover: Float32, radius: int) -> tuple[Float32, Float32]:
+    """The foreground's and the background's colours around each pixel, weighted by their shares."""
     side = (2 * radius + 1,) * 2
     weight = cv2.blur(cover, side)[..., None]
-    front_mean = cv2.blur(front * cover, side) / (weight + 1e-5)
-    back_mean = cv2.blur(back * (1 - cover), side) / (1 - weight + 1e-5)
-    missing = picture - cover * front_mean - (1 - cover) * back_mean
-    return np.clip(front_mean + cover * missing, 0, 255), back_mean
+    return (
+        np.asarray(cv2.blur(front * cover, side) / (weight + 1e-5), np.float32),
+        np.asarray(cv2.blur(back * (1 - cover), side) / (1 - weight + 1e-5), np.float32),
+    )
