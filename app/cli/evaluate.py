@@ -33,6 +33,7 @@ def evaluate(
     grabcut: Annotated[bool, typer.Option(help="Measure OpenCV's GrabCut from the same boxes too.")] = True,
     seed: Annotated[int, typer.Option(help="Chooses the objects under --limit.")] = 0,
     split: Annotated[str, typer.Option(help="The split to use of a folder with several: val, test, train.")] = "val",
+    force_device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:N or mps.")] = None,
     models_dir: Annotated[Path | None, typer.Option(help="Where models are kept.")] = None,
     json: JsonOption = False,
 ) -> None:
@@ -55,6 +56,7 @@ def evaluate(
         grabcut=grabcut,
         seed=seed,
         split=split,
+        device=force_device,
     )
     with voice.progress("evaluate") as meter, job_context(meter.report) as context:
         result = run(request, context)
@@ -113,4 +115,4 @@ def _show(voice: Output, figures: dict[str, Any], out: Path) -> None:
             rows.append([name, values["objects"], *(f"{values[k]:.3f}" if k in values else "–" for k in keys)])
     voice.table("Mean IoU", ["", "n", *(key.removesuffix("_box") for key in keys)], rows)
     times = ", ".join(f"{key} {seconds * 1000:.0f} ms" for key, seconds in figures["seconds"].items())
-    voice.say(f"Median times: {times}. Written to {out}.")
+    voice.say(f"Median times on {figures['device']}: {times}. Written to {out}.")

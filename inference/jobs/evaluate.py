@@ -33,6 +33,7 @@ class EvaluateRequest:
         limit: only so many objects, chosen by `seed` (0: all).
         grabcut: measure GrabCut from the same boxes too.
         split: which split of a folder that has several.
+        device: where the model runs, see `inference.engines.device.choose`; always in float32.
     """
 
     data: str
@@ -46,6 +47,7 @@ class EvaluateRequest:
     grabcut: bool = True
     seed: int = 0
     split: str = "val"
+    device: str | None = None
 
     lane: ClassVar[str] = "child"
 
@@ -54,6 +56,7 @@ class EvaluateRequest:
         words = ["evaluate", "--data", self.data, "--model", self.model, "--out", self.out, "--split", self.split]
         words += ["--prompts", ",".join(self.prompts), "--clicks", str(self.clicks), "--seed", str(self.seed)]
         words += ["--min-area", str(self.min_area), "--limit", str(self.limit), "--exclude", ",".join(self.exclude)]
+        words += ["--force-device", self.device] if self.device else []
         return words if self.grabcut else [*words, "--no-grabcut"]
 
     @staticmethod
@@ -73,6 +76,7 @@ class EvaluateResult:
 
 def run(request: EvaluateRequest, context: Context) -> EvaluateResult:
     """Raises UsageError, FormatError, ModelError, StorageError; broken pictures are listed and left out."""
+    from inference.engines import device as devices
     from inference.engines.architecture import load_checkpoint
     from inference.engines.segmenter import Segmenter
     from inference.evaluation.objects import choose_objects
@@ -81,14 +85,17 @@ def run(request: EvaluateRequest, context: Context) -> EvaluateResult:
     from inference.training.data import find_data
 
     _check(request)
+    device = devices.choose(request.device, "float32")
     records = find_data(Path(request.data), request.split)
     chosen = choose_objects(records, request.min_area, request.exclude, request.limit, request.seed)
     if not chosen:
         raise UsageError(
             "The data set has no object that is large enough and not excluded.", request.data, "Lower --min-area."
         )
+    devices.apply(device)
     model, config = load_checkpoint(request.model)
-    answerer = SegmenterAnswerer(Segmenter(model, config))
+    segmenter = Segmenter(model, config, device)
+    answerer = SegmenterAnswerer(segmenter)
     rows: list[Row] = []
     failures: list[AppError] = []
     for number, picture in enumerate(chosen):
@@ -98,7 +105,7 @@ def run(request: EvaluateRequest, context: Context) -> EvaluateResult:
         except AppError as error:
             failures.append(error)
     context.progress(len(chosen), len(chosen), "done")
-    figures = summary(rows) | {"model": request.model, "data": request.data}
+    figures = summary(rows) | {"model": request.model, "data": request.data, "device": segmenter.device.name}
     try:
         write(rows, figures, Path(request.out))
     except OSError as error:

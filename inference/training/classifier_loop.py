@@ -67,7 +67,7 @@ def train(
     torch.manual_seed(config.seed)
     team = Team.join()
     torch.set_num_threads(config.threads if team.size == 1 else 1)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = team.device()
     model = model.to(device, memory_format=torch.channels_last)
     freeze(model, config.frozen_blocks)
     if device.type == "cpu":

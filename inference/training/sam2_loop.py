@@ -55,7 +55,8 @@ def train(
     """Trains until the budget is used up, keeping the best averaged weights in `out/best.safetensors`.
 
     Args:
-        model: its weights are changed in place; `arch` describes it, its `image_size` is `config.image_size`.
+        model: is changed in place, on the CUDA card where there is one; `arch` describes it, its `image_size` is
+            `config.image_size`.
         val_records: choose the best checkpoint; without any, the last is the best.
         out: `state.pt` there is continued from; `metrics.jsonl` gets a line every `log_steps` and validation.
 
@@ -66,7 +67,7 @@ def train(
     torch.manual_seed(config.seed)
     team = Team.join()
     out.mkdir(parents=True, exist_ok=True)
-    model = model.to(memory_format=torch.channels_last)
+    model = model.to(team.device(), memory_format=torch.channels_last)
     freeze(model, config)
     optimizer = make_optimizer(model, config)
     team.share(model)

@@ -12,6 +12,8 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
+from inference.engines import device as devices
+
 
 @dataclass(frozen=True, slots=True)
 class Team:
@@ -63,6 +65,11 @@ class Team:
             return
         for tensor in model.state_dict().values():
             dist.broadcast(tensor, 0)
+
+    @staticmethod
+    def device() -> torch.device:
+        """Where this process trains: its CUDA card (after `join` its own of several), else the CPU."""
+        return torch.device("cuda" if devices.choose().kind == "cuda" else "cpu")
 
     def leave(self) -> None:
         if self.size > 1 and dist.is_initialized():

@@ -130,7 +130,7 @@ def test_the_job_reports_and_lists_broken_pictures(tmp_path: Path) -> None:
     assert listener.calls[-1][:2] == (4, 4)
 
 
-@pytest.mark.parametrize("changes", [{"prompts": ("lasso",)}, {"clicks": 0}, {"min_area": 0.9}])
+@pytest.mark.parametrize("changes", [{"prompts": ("lasso",)}, {"clicks": 0}, {"min_area": 0.9}, {"device": "abacus"}])
 def test_senseless_requests_are_refused(tmp_path: Path, changes: dict[str, Any]) -> None:
     scene = write_scene(tmp_path)
     model = save_checkpoint(build_model(TINY), TINY, tmp_path / "m.safetensors")
@@ -141,7 +141,10 @@ def test_senseless_requests_are_refused(tmp_path: Path, changes: dict[str, Any])
 def test_boxes_alone(tmp_path: Path) -> None:
     scene = write_scene(tmp_path, pictures=1)
     model = save_checkpoint(build_model(TINY), TINY, tmp_path / "m.safetensors")
-    request = EvaluateRequest(str(scene), str(model), str(tmp_path / "out"), prompts=("box",), grabcut=False)
+    request = EvaluateRequest(
+        str(scene), str(model), str(tmp_path / "out"), prompts=("box",), grabcut=False, device="cpu"
+    )
     figures = run(request, Listener()).figures
     assert "box" in figures and "click1" not in figures and "grabcut_box" not in figures
-    assert request.argv()[0] == "evaluate" and "--no-grabcut" in request.argv()
+    assert figures["device"] == "CPU"
+    assert request.argv()[0] == "evaluate" and {"--no-grabcut", "--force-device"} <= set(request.argv())

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 import torch
 
+from inference.engines import device as devices
 from inference.engines.architecture import ArchConfig, build_model, load_checkpoint, save_checkpoint
+from inference.engines.device import Device
 from inference.errors import Cancelled, ModelError, UsageError
 from inference.jobs.train_sam2 import TrainSam2Request, run
 from inference.training.clicks import center_of, correction_click, random_error_click
@@ -19,6 +21,7 @@ from inference.training.data import read_coco
 from inference.training.losses import dice, focal, sam_loss, true_iou
 from inference.training.prompts import best_answer, boxed, clicked, corrected, decode
 from inference.training.sam2_loop import train
+from inference.training.together import Team
 from tests.unit.training_scene import TINY, write_scene
 
 FAST: dict[str, Any] = {
@@ -71,6 +74,29 @@ def test_the_loss_goes_down(tmp_path: Path) -> None:
     lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     assert done.steps == 25 and lines[-1]["loss"] < 0.9 * lines[0]["loss"]
     assert load_checkpoint(done.best)[1] == TINY
+
+
+def test_it_trains_where_its_team_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[torch.device] = []
+    home = Team.device
+
+    def device() -> torch.device:
+        asked.append(home())
+        return asked[-1]
+
+    monkeypatch.setattr(Team, "device", staticmethod(device))
+    model = build_model(TINY)
+    config = TrainConfig(**(FAST | {"max_steps": 1}))
+    train(model, TINY, config, read_coco(write_scene(tmp_path)), [], tmp_path / "run", Listener().progress)
+    assert [d.type for d in asked] == ["cuda" if torch.cuda.is_available() else "cpu"]
+    assert next(model.parameters()).device.type == asked[0].type
+
+
+def test_a_card_is_preferred_and_each_process_of_a_team_has_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "choose", lambda: Device("cuda", "a card", index=0))
+    assert Team.device() == torch.device("cuda")  # no number: the one that `join` chose for this process
+    monkeypatch.setattr(devices, "choose", lambda: Device("mps", "Apple GPU"))
+    assert Team.device() == torch.device("cpu")
 
 
 def test_a_stopped_run_goes_on_exactly(tmp_path: Path) -> None:
