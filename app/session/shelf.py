@@ -84,7 +84,7 @@ class Shelf(QObject):
         """The models for sorting that can be switched to; the chosen one is among them even as a file in place."""
         specs = [spec for spec in self.specs() if spec.family == "clip" and self.installed(spec)]
         chosen = self.spec(self.classifier)
-        return specs if chosen is None or chosen in specs else [*specs, chosen]
+        return specs if chosen is None or chosen in specs or not self.installed(chosen) else [*specs, chosen]
 
     def trained(self) -> list[ModelSpec]:
         """The classifiers that were trained on folders and are here."""

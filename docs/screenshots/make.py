@@ -11,12 +11,18 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from widgets.main_window import MainWindow
+    from widgets.services import Services
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent.parent))
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ["WINNOW_HOME"] = tempfile.mkdtemp(prefix="winnow-screenshots")
 PATIENCE_S = 120
+Until = Callable[[Callable[[], bool]], None]
 
 
 def main() -> None:
@@ -94,8 +100,41 @@ def main() -> None:
     grab("annotate-dark")
     window.show_workspace("models")
     grab("models-dark")
+    theme.choose("light")
+    sort(window, services, until, grab)
     window.close()
     loop.close()
+
+
+def sort(window: MainWindow, services: Services, until: Until, grab: Callable[[str], None]) -> None:
+    """The Sort workspace on the samples: some filed, the rest suggested from words; and the prompt editor."""
+    from PySide6.QtTest import QTest
+
+    from inference.prompt_items import PromptItem, PromptSet
+    from widgets.sort.prompt_editor import PromptEditor
+
+    session, page = services.sorting, window.sort
+    names = ("cat", "raccoon", "person", "flower", "rocket", "building", "cup")
+    window.show_workspace("sort")
+    page.grid.select_ids(["cat.jpg"])
+    page.file("animals/cat")
+    page.grid.select_ids(["flower.jpg"])
+    page.file("flower")
+    until(lambda: not session.sorter.busy and session.filing.settled)
+    with_model = bool(services.shelf.classifiers())
+    session.set_prompts(PromptSet("things", ("a photo of a ",), tuple(map(PromptItem, names)), ("",)))
+    if with_model:
+        until(lambda: len(session.suggestions) == len(page.model.ids()))
+        session.set_level(0.6)
+    page.grid.select_ids(["raccoon.jpg"])
+    grab("sort-light")
+    window.dialogs.edit_prompts("raccoon.jpg")
+    editor = window.findChild(PromptEditor)
+    if with_model:
+        until(lambda: bool(editor.bars.rows()))
+    QTest.qWait(400)
+    shrink(editor.grab().toImage(), HERE / "prompts-light.png")
+    editor.reject()
 
 
 def shrink(image: object, file: Path) -> None:

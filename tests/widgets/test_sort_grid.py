@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from PySide6.QtCore import QPoint, QRect, QSize, Qt
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QSize, Qt
+from PySide6.QtGui import QMouseEvent
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from widgets.sort.grid import Grid
@@ -82,6 +84,21 @@ def test_clicks_select_as_everywhere(grid: Grid) -> None:
     assert grid.selected_ids() == []
     QTest.keyClick(grid, Qt.Key.Key_A, Qt.KeyboardModifier.ControlModifier)
     assert len(grid.selected_ids()) == 40
+
+
+def test_a_band_begins_between_tiles(grid: Grid) -> None:
+    grid.show_pictures([f"{n}.png" for n in range(40)])
+    start, end = grid.visualRect(grid.model().index(0, 0)).topLeft(), grid.visualRect(grid.model().index(5, 0)).center()
+    QTest.mousePress(grid.viewport(), Qt.MouseButton.LeftButton, pos=start + QPoint(1, 1))
+    for at in (start + QPoint(20, 20), end):
+        QTest.mouseMove(grid.viewport(), at)
+        move = QMouseEvent(
+            QEvent.Type.MouseMove, QPointF(at), QPointF(grid.viewport().mapToGlobal(at)), Qt.MouseButton.NoButton,
+            Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier,
+        )  # fmt: skip
+        QApplication.sendEvent(grid.viewport(), move)
+    assert {"0.png", "1.png", "4.png", "5.png"} == set(grid.selected_ids())
+    QTest.mouseRelease(grid.viewport(), Qt.MouseButton.LeftButton, pos=end)
 
 
 def test_a_click_on_a_heading_selects_its_section_and_its_offer_is_taken(grid: Grid, qtbot: QtBot) -> None:

@@ -43,6 +43,7 @@ MIME = "application/x-winnow-pictures"
 _HEADING = 38
 _MARGIN = 8
 _STEP = 40
+_GAP = 4
 _WANT_MS = 60
 Index = QModelIndex | QPersistentModelIndex
 _Flag = QItemSelectionModel.SelectionFlag
@@ -76,7 +77,6 @@ class Grid(QAbstractItemView):
         self.setDragDropMode(QAbstractItemView.DragDropMode.DragOnly)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)  # or its coming would reflow the tiles
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setTabKeyNavigation(False)
         self.setMouseTracking(True)
@@ -184,7 +184,9 @@ class Grid(QAbstractItemView):
     def indexAt(self, point: QPoint) -> QModelIndex:
         at = self._inside(point)
         row = self._layout.row_at(at.x(), at.y())
-        return self._grid.index(row) if row >= 0 else QModelIndex()
+        # The gap between tiles belongs to none: a rubber band can begin there.
+        inside = row >= 0 and self._layout.rect(row).adjusted(_GAP, _GAP, -_GAP, -_GAP).contains(at)
+        return self._grid.index(row) if inside else QModelIndex()
 
     def scrollTo(
         self, index: Index, hint: QAbstractItemView.ScrollHint = QAbstractItemView.ScrollHint.EnsureVisible
@@ -426,7 +428,9 @@ class Grid(QAbstractItemView):
         self._soon.start()
 
     def _relayout(self) -> None:
-        width = self.viewport().width() - 2 * _MARGIN
+        # Room for the scroll bar in any case, or its coming and going would reflow the tiles.
+        bar_width = self.verticalScrollBar().sizeHint().width()
+        width = self.width() - 2 * self.frameWidth() - bar_width - 2 * _MARGIN
         self._layout = GridLayout(self._grid.sections, width, self.delegate.smallest_tile(), _HEADING)
         bar, height = self.verticalScrollBar(), self.viewport().height()
         bar.setRange(0, max(0, self._layout.height + 2 * _MARGIN - height))

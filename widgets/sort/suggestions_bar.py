@@ -71,6 +71,8 @@ class SuggestionsBar(QWidget):
             made.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self._lay_out()
         self.show_above(0, 0.9)
+        self.show_progress(0, 0)
+        self.show_accuracy(0, 0)
 
     # What is shown --------------------------------------------------------------------------------------------------
 
