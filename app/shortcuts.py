@@ -25,8 +25,8 @@ else:
     from PySide6.QtCore import QT_TRANSLATE_NOOP
 
 Where = Literal["window", "annotate", "canvas", "sort", "grid", "pictures"]
-"""Where the keys hold: everywhere, in the Annotate workspace outside text fields, while the canvas has the focus, in the
-Sort workspace outside text fields, while its grid has the focus, or in both of these workspaces."""
+"""Where the keys hold: everywhere, in the Annotate workspace outside text fields, while the canvas has the focus, in
+the Sort workspace outside text fields, while its grid has the focus, or in both of these workspaces."""
 _WORKSPACES = {"annotate": "annotate", "canvas": "annotate", "sort": "sort", "grid": "sort"}
 
 
@@ -132,7 +132,8 @@ ACTIONS: tuple[Action, ...] = (
         for n, text in enumerate(_ASSIGN, 1)
     ),
     Action("sort_accept", SORTING,
-           QT_TRANSLATE_NOOP("actions", "Accept the suggestions of the selected"), ("Return", "Enter"), "grid", "check"),
+           QT_TRANSLATE_NOOP("actions", "Accept the suggestions of the selected"), ("Return", "Enter"), "grid",
+           "check"),
     Action("sort_reject", SORTING,
            QT_TRANSLATE_NOOP("actions", "Reject the suggestions of the selected"), ("X", "Backspace"), "grid", "close"),
     Action("sort_accept_above", SORTING,

@@ -86,7 +86,8 @@ def run(request: EvaluateRequest, context: Context) -> EvaluateResult:
 
     _check(request)
     device = devices.choose(request.device, "float32")
-    records = find_data(Path(request.data), request.split)
+    failures: list[AppError] = []
+    records = find_data(Path(request.data), request.split, failures)
     chosen = choose_objects(records, request.min_area, request.exclude, request.limit, request.seed)
     if not chosen:
         raise UsageError(
@@ -97,7 +98,6 @@ def run(request: EvaluateRequest, context: Context) -> EvaluateResult:
     segmenter = Segmenter(model, config, device)
     answerer = SegmenterAnswerer(segmenter)
     rows: list[Row] = []
-    failures: list[AppError] = []
     for number, picture in enumerate(chosen):
         context.progress(number, len(chosen), picture.record.path.name)
         try:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar
 
-from inference.errors import UsageError
+from inference.errors import AppError, UsageError
 from inference.protocol import Context
 
 
@@ -73,10 +73,11 @@ def run(request: TrainSam2Request, context: Context) -> TrainSam2Result:
         config = TrainConfig(**request.settings)
     except TypeError as error:
         raise UsageError(f"There is no such training setting: {error}.", remedy="See docs/models.md.") from error
-    records = [record for source in request.data for record in find_data(Path(source), "train")]
+    problems: list[AppError] = []
+    records = [record for source in request.data for record in find_data(Path(source), "train", problems)]
     if request.limit:
         records = records[: request.limit]
-    val = find_data(Path(request.val), "val") if request.val else []
+    val = find_data(Path(request.val), "val", problems) if request.val else []
     if request.init:
         model, arch = load_checkpoint(request.init)
         state, arch = model.state_dict(), arch.at_size(config.image_size)
@@ -93,4 +94,13 @@ def run(request: TrainSam2Request, context: Context) -> TrainSam2Result:
 
     card = {"data": list(request.data), "init": request.init or request.trunk_weights or "random"}
     done = train(model, arch, config, records, val, Path(request.out), report, card)
-    return TrainSam2Result(str(done.best), done.metrics, done.steps, done.seconds, done.broken)
+    return TrainSam2Result(str(done.best), done.metrics, done.steps, done.seconds, _listed(problems) | done.broken)
+
+
+def _listed(problems: list[AppError]) -> dict[str, str]:
+    """What was wrong by file; an annotation file may have many bad objects."""
+    listed: dict[str, str] = {}
+    for problem in problems:
+        path = problem.path or ""
+        listed[path] = f"{listed[path]} {problem.message}" if path in listed else problem.message
+    return listed

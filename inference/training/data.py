@@ -1,9 +1,7 @@
-"""Pictures with instance masks: COCO files and the Oxford-IIIT Pet layout as one list of `Record`s."""
+"""Pictures with instance masks: COCO files, SAM 2's and the Oxford-IIIT Pet layout as one list of `Record`s."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +9,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from inference.errors import FormatError
+from inference.data_sets.coco import read_coco
+from inference.data_sets.model import DataSet, Sample
+from inference.data_sets.sam2 import read_sam2
+from inference.errors import AppError, FormatError
 from inference.masks import Mask
 
 Pixels = npt.NDArray[np.uint8]
@@ -36,48 +37,6 @@ class Record:
     trimap: Path | None = None
 
 
-def read_coco(file: Path, images: Path | None = None) -> list[Record]:
-    """Reads COCO instances (RLE or polygons). Crowds and empty masks are left out.
-
-    Args:
-        file: the json file.
-        images: the folder of the pictures; None looks beside the json and in `images/` there.
-
-    Raises:
-        FormatError: not a COCO file, or one that names pictures outside its folder.
-    """
-    try:
-        data = json.loads(file.read_text("utf-8"))
-        rows, annotations = data["images"], data["annotations"]
-        names = {c["id"]: str(c["name"]) for c in data.get("categories", [])}
-    except OSError as error:
-        raise FormatError("The annotation file cannot be read.", file, "Check the path and its permissions.") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise FormatError("This is not a COCO annotation file.", file, "Export the data set as COCO again.") from error
-    root = images or (file.parent / "images" if (file.parent / "images").is_dir() else file.parent)
-    things: dict[object, list[Thing]] = {}
-    sizes = {row["id"]: (int(row["height"]), int(row["width"])) for row in rows}
-    for a in annotations:
-        if a.get("iscrowd") or a.get("image_id") not in sizes or not a.get("segmentation"):
-            continue
-        try:
-            mask = _mask(a["segmentation"], *sizes[a["image_id"]])
-        except (ValueError, TypeError, KeyError) as error:
-            raise FormatError(
-                f"Annotation {a.get('id')} has a mask that cannot be read: {error}.", file, "Export the file again."
-            ) from error
-        if mask.area:
-            things.setdefault(a["image_id"], []).append(Thing(mask, names.get(a.get("category_id"), ""), mask.area))
-    records = []
-    for row in rows:
-        path = (root / str(row["file_name"])).resolve()
-        if not path.is_relative_to(root.resolve()):
-            raise FormatError(f"The file names a picture outside its folder: {row['file_name']}.", file)
-        if row["id"] in things:
-            records.append(Record(path, str(row.get("source", file.stem)), tuple(things[row["id"]])))
-    return records
-
-
 def read_pets(folder: Path, split: str = "trainval") -> list[Record]:
     """Reads a split of the Oxford-IIIT Pet layout: `images/*.jpg`, `annotations/{split}.txt`, `annotations/trimaps`."""
     listing = folder / "annotations" / f"{split}.txt"
@@ -96,22 +55,52 @@ def read_pets(folder: Path, split: str = "trainval") -> list[Record]:
     return records
 
 
-def find_data(source: Path, split: str = "train") -> list[Record]:
-    """Reads whatever `source` is: a COCO file, a folder with one (`{split}.json` first), or an Oxford pets folder."""
-    if source.is_file():
-        return read_coco(source)
+def find_data(source: Path, split: str = "train", problems: list[AppError] | None = None) -> list[Record]:
+    """Reads whatever `source` is: a COCO file, a folder with one, SAM 2's layout, or an Oxford pets folder.
+
+    Args:
+        split: of a folder with several, which one.
+        problems: gets the pictures and objects that cannot be used; the others are returned.
+
+    Raises:
+        FormatError: there is no data set, or nothing in it can be used.
+    """
     if (source / "annotations" / "trimaps").is_dir():
         return read_pets(source, "trainval" if split == "train" else "test")
+    read = _read(source, split)
+    if problems is not None:
+        problems += read.problems
+    records = [_record(sample, source.stem) for sample in read.samples]
+    records = [record for record in records if record.things]
+    if not records:
+        first = read.problems[0].message if read.problems else "It names no objects with masks."
+        raise FormatError(f"Nothing in the data set can be used. {first}", source, "Check its pictures and masks.")
+    return records
+
+
+def _read(source: Path, split: str) -> DataSet:
+    if source.is_file():
+        return read_coco(source)
+    if (source / "JPEGImages").is_dir() and (source / "Annotations").is_dir():
+        names = source / f"{split}_list.txt"
+        return read_sam2(source, names if names.is_file() else None)
     for pattern in (f"{split}.json", f"annotations/*{split}*.json", "*.json", "annotations/*.json"):
         for file in sorted(source.glob(pattern)):
             if not file.name.startswith("."):
-                images = next((d for d in (source / "images", file.parent / "images") if d.is_dir()), None)
-                return read_coco(file, images or source)
+                return read_coco(file)
     raise FormatError(
         "There is no data set here.",
         source,
-        "Give a COCO json file, a folder that holds one, or an Oxford pets folder.",
+        "Give a COCO json file, a folder that holds one, SAM 2's layout, or an Oxford pets folder.",
     )
+
+
+def _record(sample: Sample, otherwise: str) -> Record:
+    """Without crowds and empty masks. `otherwise` is the source of a sample that names none."""
+    things = tuple(
+        Thing(one.mask, one.label or "", one.mask.area) for one in sample.objects if one.mask.area and not one.crowd
+    )
+    return Record(sample.path, sample.source or otherwise, things)
 
 
 def thing_mask(record: Record, index: int) -> Pixels:
@@ -153,18 +142,3 @@ def read_rgb_small(path: Path, max_side: int) -> Pixels:
         size = (max(1, picture.shape[1] * max_side // side), max(1, picture.shape[0] * max_side // side))
         picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
     return picture
-
-
-def _mask(segmentation: object, height: int, width: int) -> Mask:
-    if isinstance(segmentation, dict):
-        mask = Mask.from_rle(segmentation)
-        if (mask.height, mask.width) != (height, width):
-            raise ValueError("its size is not the picture's")
-        return mask
-    if isinstance(segmentation, Sequence) and not isinstance(segmentation, str):
-        from pycocotools import mask as coco
-
-        polygons = [[float(v) for v in ring] for ring in segmentation]
-        code = coco.merge(coco.frPyObjects([p for p in polygons if len(p) >= 6], height, width))
-        return Mask(height, width, code["counts"].decode("ascii"))
-    raise ValueError("it is neither RLE nor polygons")

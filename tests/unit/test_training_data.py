@@ -10,11 +10,13 @@ import cv2
 import numpy as np
 import pytest
 
-from inference.errors import FormatError
+from app.formats import ExportOptions, export
+from inference.errors import AppError, FormatError
 from inference.training.augment import make_example
 from inference.training.config import TrainConfig
-from inference.training.data import PictureCache, find_data, read_coco, thing_mask
+from inference.training.data import PictureCache, find_data, thing_mask
 from inference.training.loader import BatchMaker, batches
+from tests.formats_samples import source
 from tests.unit.training_scene import write_scene
 
 CONFIG = TrainConfig(image_size=64, pictures=2, objects=2, paste_share=0.5)
@@ -33,7 +35,7 @@ def test_polygons_and_crowds(tmp_path: Path) -> None:
     data["annotations"][0]["segmentation"] = [[10.0, 10, 30, 10, 30, 30, 10, 30]]
     data["annotations"][1]["iscrowd"] = 1
     path.write_text(json.dumps(data))
-    (record,) = read_coco(path)
+    (record,) = find_data(path)
     assert len(record.things) == 1 and record.things[0].area == 400
 
 
@@ -62,26 +64,40 @@ def test_no_data_at_all(tmp_path: Path) -> None:
         find_data(tmp_path)
 
 
-def test_names_never_leave_the_folder(tmp_path: Path) -> None:
+def test_what_cannot_be_used_is_listed_and_the_rest_is_read(tmp_path: Path) -> None:
+    path = write_scene(tmp_path, pictures=3)
+    data = json.loads(path.read_text())
+    data["images"][0]["file_name"] = "../../secret.png"
+    data["annotations"][2]["segmentation"]["counts"] = "0"
+    path.write_text(json.dumps(data))
+    problems: list[AppError] = []
+    records = find_data(path, problems=problems)
+    assert [len(record.things) for record in records] == [1, 2]
+    assert "leads out" in problems[0].message and "Annotation 3" in problems[1].message
+
+
+def test_nothing_that_can_be_used_is_an_error(tmp_path: Path) -> None:
     path = write_scene(tmp_path, pictures=1)
     data = json.loads(path.read_text())
     data["images"][0]["file_name"] = "../../secret.png"
     path.write_text(json.dumps(data))
-    with pytest.raises(FormatError, match="outside"):
-        read_coco(path)
+    with pytest.raises(FormatError, match="leads out"):
+        find_data(path)
 
 
-def test_a_damaged_mask_is_named(tmp_path: Path) -> None:
-    path = write_scene(tmp_path, pictures=1)
-    data = json.loads(path.read_text())
-    data["annotations"][0]["segmentation"]["counts"] = "0"
-    path.write_text(json.dumps(data))
-    with pytest.raises(FormatError, match="Annotation 1"):
-        read_coco(path)
+@pytest.mark.parametrize("form", ["coco", "sam2"])
+@pytest.mark.parametrize("split", [(), (0.5, 0.5)], ids=["whole", "split"])
+def test_what_was_exported_is_trained_on(tmp_path: Path, form: str, split: tuple[float, ...]) -> None:
+    data = source(tmp_path / "in")
+    export(data, form, tmp_path / "out", ExportOptions(split=split))
+    records = [record for name in ("train", "val")[: len(split) or 1] for record in find_data(tmp_path / "out", name)]
+    assert sorted(len(record.things) for record in records) == sorted(len(i.instances) for i in data.items[:2])
+    assert all(record.path.is_file() for record in records)
+    assert {"dog", "red ball"} <= {thing.category for record in records for thing in record.things}
 
 
 def test_examples_hold_what_they_say(tmp_path: Path) -> None:
-    records, cache = read_coco(write_scene(tmp_path)), PictureCache()
+    records, cache = find_data(write_scene(tmp_path)), PictureCache()
     seen = 0
     for seed in range(12):
         example = make_example(records, seed % 4, cache, CONFIG, np.random.default_rng(seed))
@@ -99,7 +115,7 @@ def test_examples_hold_what_they_say(tmp_path: Path) -> None:
 
 
 def test_batches_depend_on_the_step_alone(tmp_path: Path) -> None:
-    records = read_coco(write_scene(tmp_path))
+    records = find_data(write_scene(tmp_path))
     first, second = BatchMaker(records, CONFIG), BatchMaker(records, CONFIG)
     stream = batches(first, 0)
     straight = [next(stream) for _ in range(3)]
@@ -113,7 +129,7 @@ def test_batches_depend_on_the_step_alone(tmp_path: Path) -> None:
 
 
 def test_unreadable_pictures_are_left_out_and_listed(tmp_path: Path) -> None:
-    records = read_coco(write_scene(tmp_path))
+    records = find_data(write_scene(tmp_path))
     records[1].path.write_bytes(b"broken")
     maker = BatchMaker(records, replace(CONFIG, pictures=8, paste_share=0.0))
     maker.batch(0)
@@ -121,7 +137,7 @@ def test_unreadable_pictures_are_left_out_and_listed(tmp_path: Path) -> None:
 
 
 def test_nothing_to_learn_from_is_an_error(tmp_path: Path) -> None:
-    records = read_coco(write_scene(tmp_path, pictures=1))
+    records = find_data(write_scene(tmp_path, pictures=1))
     records[0].path.unlink()
     with pytest.raises(FormatError, match="no training pictures"):
         BatchMaker(records, CONFIG).batch(0)

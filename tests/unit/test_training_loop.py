@@ -17,7 +17,7 @@ from inference.errors import Cancelled, ModelError, UsageError
 from inference.jobs.train_sam2 import TrainSam2Request, run
 from inference.training.clicks import center_of, correction_click, random_error_click
 from inference.training.config import TrainConfig
-from inference.training.data import read_coco
+from inference.training.data import find_data
 from inference.training.losses import dice, focal, sam_loss, true_iou
 from inference.training.prompts import best_answer, boxed, clicked, corrected, decode
 from inference.training.sam2_loop import train
@@ -64,7 +64,7 @@ class Listener:
 def _train(folder: Path, out: Path, steps: int, stop_after: int = 10**9, **changes: Any) -> Any:
     torch.manual_seed(0)
     listener = Listener(stop_after)
-    records = read_coco(write_scene(folder))
+    records = find_data(write_scene(folder))
     config = TrainConfig(**(FAST | {"max_steps": steps} | changes))
     return train(build_model(TINY), TINY, config, records, [], out, listener.progress)
 
@@ -87,7 +87,7 @@ def test_it_trains_where_its_team_is(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(Team, "device", staticmethod(device))
     model = build_model(TINY)
     config = TrainConfig(**(FAST | {"max_steps": 1}))
-    train(model, TINY, config, read_coco(write_scene(tmp_path)), [], tmp_path / "run", Listener().progress)
+    train(model, TINY, config, find_data(write_scene(tmp_path)), [], tmp_path / "run", Listener().progress)
     assert [d.type for d in asked] == ["cuda" if torch.cuda.is_available() else "cpu"]
     assert next(model.parameters()).device.type == asked[0].type
 
@@ -206,6 +206,6 @@ def test_models_without_dense_prompts_train_too(tmp_path: Path) -> None:
     plain: ArchConfig = replace(TINY, dense_prompts=False)
     config = TrainConfig(**(FAST | {"max_steps": 2, "rounds": (0.0, 1.0)}))
     done = train(
-        build_model(plain), plain, config, read_coco(write_scene(tmp_path)), [], tmp_path / "run", Listener().progress
+        build_model(plain), plain, config, find_data(write_scene(tmp_path)), [], tmp_path / "run", Listener().progress
     )
     assert done.steps == 2

@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from app.formats import ExportOptions, export
-from app.formats.coco_reader import read_coco
-from app.formats.folder_readers import read_class_folders, read_data_set, read_sam2
+from inference.data_sets.coco import read_coco
+from inference.data_sets.sam2 import read_sam2
 from inference.errors import FormatError
 from tests.formats_samples import picture, source
 
@@ -48,7 +48,7 @@ def test_polygons_are_filled_as_pycocotools_does(tmp_path: Path) -> None:
     data = source(tmp_path / "in")
     options = ExportOptions(values={"segmentation": "polygons", "tolerance": 0})
     export(data, "coco", tmp_path / "out", options)
-    read = read_data_set(tmp_path / "out")
+    read = read_coco(tmp_path / "out/annotations/instances.json")
     assert read.samples[1].objects[0].mask == data.items[1].instances[0].mask
 
 
@@ -81,8 +81,7 @@ def test_links_out_of_the_data_set_are_refused(coco: Path, tmp_path: Path) -> No
         (lambda a: a.update(segmentation=[[1, 1, 2]]), "three points"),
         (lambda a: a.update(segmentation=[[1, 1, 2, 2, 1e12, 3]]), "leaves the picture"),
         (lambda a: a.update(segmentation=[["x"] * 6]), "no usable mask"),
-        (lambda a: a.update(segmentation=None), "no segmentation"),
-        (lambda a: a.update(category_id=99), "category 99"),
+        (lambda a: a.update(segmentation="zz"), "neither RLE nor polygons"),
         (lambda a: a.update(image_id=99), "picture 99"),
     ],
 )
@@ -125,7 +124,7 @@ def test_other_files_are_no_coco(tmp_path: Path, text: str) -> None:
 def test_sam2_layout_comes_back(tmp_path: Path) -> None:
     data = source(tmp_path / "in")
     export(data, "sam2", tmp_path / "out", ExportOptions())
-    read = read_data_set(tmp_path / "out")
+    read = read_sam2(tmp_path / "out")
     assert [s.name for s in read.samples] == ["a", "sub_b_1"] and read.problems == []
     lower, upper = (i.mask.array() for i in data.items[0].instances)
     assert (read.samples[0].objects[0].mask.array() == (lower & ~upper)).all()
@@ -151,24 +150,31 @@ def test_coloured_annotations_are_refused(tmp_path: Path) -> None:
     assert "colours" in read_sam2(tmp_path / "out").problems[0].message
 
 
-def test_class_folders(tmp_path: Path) -> None:
-    for name in ("dog/1.jpg", "dog/more/2.png", "cat/1.jpg"):
-        picture(tmp_path / name)
-    (tmp_path / "cat/broken.jpg").write_bytes(b"no")
-    (tmp_path / "cat/notes.txt").write_text("x")
-    (tmp_path / "empty").mkdir()
-    read = read_data_set(tmp_path)
-    assert read.classes == ["cat", "dog"]
-    assert [(s.name, s.label) for s in read.samples] == [
-        ("cat/1.jpg", "cat"), ("dog/1.jpg", "dog"), ("dog/more/2.png", "dog"),
-    ]  # fmt: skip
-    assert len(read.problems) == 1 and "broken.jpg" in str(read.problems[0])
-    with pytest.raises(FormatError, match="folders of their class"):
-        read_class_folders(tmp_path / "empty")
+def test_what_is_no_mask_and_what_has_no_class(coco: Path) -> None:
+    """Other tools write boxes without masks, rings of two points, texts for numbers, and no categories at all."""
+
+    def other(data: dict[str, Any]) -> None:
+        del data["categories"]
+        data["annotations"][0]["segmentation"] = []
+        data["annotations"][1]["segmentation"] = [[1, 1, 9, 1, 9, 9, 1, 9], [3, 3, 4, 4]]
+        for row, key in ((data["images"], "id"), (data["annotations"], "image_id")):
+            for one in row:
+                one[key] = f"no. {one[key]}"
+
+    read = read_coco(_edit(coco, other))
+    objects = [o for s in read.samples for o in s.objects]
+    assert read.problems == [] and len(objects) == 2 and {o.label for o in objects} == {None}
+    assert objects[0].mask.area == 64
+
+
+def test_cocos_own_layout(coco: Path, tmp_path: Path) -> None:
+    (tmp_path / "out/images").rename(tmp_path / "out/val2017")
+    file = coco.rename(coco.with_name("instances_val2017.json"))
+    assert len(read_coco(file).samples) == 2
 
 
 def test_the_shared_data_set_is_read(shared_data: Path) -> None:
-    read = read_coco(shared_data / "segmentation/val.json", check_sizes=False)
+    read = read_coco(shared_data / "segmentation/val.json")
     assert len(read.samples) == 416 and read.problems == []
     rows = json.loads((shared_data / "segmentation/val.json").read_text(encoding="utf-8"))["annotations"]
     assert sum(len(s.objects) for s in read.samples) == len(rows)

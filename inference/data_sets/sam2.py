@@ -1,4 +1,4 @@
-"""Data sets that are told by their folders: SAM 2's training layout, and a folder for each class."""
+"""SAM 2's training layout, told by its folders."""
 
 from __future__ import annotations
 
@@ -7,27 +7,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from app.formats.coco_reader import read_coco
-from app.formats.dataset import DataSet, Labelled, Sample, confined, read_json
+from inference.data_sets.model import DataSet, Labelled, Sample, confined, read_json
 from inference.errors import FormatError, ImageError
 from inference.masks import Mask
-from inference.pictures import EXTENSIONS, read_size
-
-
-def read_data_set(path: Path) -> DataSet:
-    """Reads what it finds: a COCO file, the SAM 2 layout, or class folders. FormatError when it is none of them."""
-    path = Path(path)
-    if path.is_file():
-        return read_coco(path)
-    if (path / "JPEGImages").is_dir() and (path / "Annotations").is_dir():
-        return read_sam2(path)
-    files = sorted(path.glob("annotations/instances*.json")) or sorted(path.glob("instances*.json"))
-    if len(files) == 1:
-        return read_coco(files[0])
-    if files:
-        names = ", ".join(f.name for f in files)
-        raise FormatError(f"The folder holds several annotation files ({names}).", path, "Choose one of them.")
-    return read_class_folders(path)
+from inference.pictures import read_size
 
 
 def read_sam2(folder: Path, names: Path | None = None) -> DataSet:
@@ -47,27 +30,6 @@ def read_sam2(folder: Path, names: Path | None = None) -> DataSet:
             result.problems.append(error)
     found = {o.label for s in result.samples for o in s.objects if o.label}
     result.classes = sorted(found)
-    return result
-
-
-def read_class_folders(folder: Path) -> DataSet:
-    """Reads `CLASS/picture.jpg`: pictures with a class and no masks. FormatError when there is no such folder."""
-    result = DataSet()
-    for below in sorted(p for p in _entries(folder) if p.is_dir() and not p.name.startswith(".")):
-        pictures = [p for p in sorted(below.rglob("*")) if p.suffix.lower() in EXTENSIONS and p.is_file()]
-        if pictures:
-            result.classes.append(below.name)
-        for path in pictures:
-            try:
-                width, height = read_size(path)
-            except ImageError as error:
-                result.problems.append(error)
-                continue
-            result.samples.append(Sample(path.relative_to(folder).as_posix(), path, width, height, (), below.name))
-    if not result.classes:
-        raise FormatError(
-            "There are no pictures in folders of their class here.", folder, "Choose a folder of class folders."
-        )
     return result
 
 

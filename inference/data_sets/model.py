@@ -14,7 +14,7 @@ from inference.masks import Mask
 
 @dataclass(frozen=True)
 class Labelled:
-    """One annotated object: its mask and the name of its class (None: the data set has no names)."""
+    """One annotated object: its mask and the name of its class (None: the data set does not say)."""
 
     mask: Mask
     label: str | None
@@ -23,14 +23,17 @@ class Labelled:
 
 @dataclass(frozen=True)
 class Sample:
-    """A picture of a data set. `path` is inside the data set's folder and was there when it was read."""
+    """A picture of a data set. `path` is inside the data set's folder and was there when it was read.
+
+    `source` names the collection it came from, where a data set is made of several.
+    """
 
     name: str
     path: Path
     width: int
     height: int
     objects: tuple[Labelled, ...] = ()
-    label: str | None = None
+    source: str = ""
 
 
 @dataclass
