@@ -202,9 +202,6 @@ class Trainer:
         ]
         self.optimizer = torch.optim.AdamW(groups, lr=0.0, weight_decay=recipe.weight_decay)
         self.step = 0
-        # A thread a core with half of the pictures each: no core waits for another at every operation.
-        torch.set_num_threads(1)
-        self._threads = ThreadPoolExecutor(_THREADS)
 
     def rows(self, step: int) -> npt.NDArray[np.int64]:
         """The pictures of a step: an order by epoch, drawn so that each set has its say."""
@@ -239,7 +236,9 @@ class Trainer:
         recipe = self.recipe
         if file.is_file():
             self.load(file)
-        with ThreadPoolExecutor(1) as ahead:
+        # A thread a core with half of the pictures each: no core waits for another at every operation.
+        torch.set_num_threads(1)
+        with ThreadPoolExecutor(1) as ahead, ThreadPoolExecutor(_THREADS) as cores:
 
             def prepared(step: int) -> tuple[npt.NDArray[np.int64], Any]:
                 rows = self.rows(step)
@@ -248,7 +247,7 @@ class Trainer:
             rows, views = prepared(self.step)
             while self.step < recipe.steps and time.monotonic() < end:
                 following = prepared(self.step + 1)
-                loss = self._advance(views.result(), rows)
+                loss = self._advance(views.result(), rows, cores)
                 rows, views = following
                 if self.step % 20 == 0:
                     report(self.step, loss, self._factor())
@@ -267,7 +266,7 @@ class Trainer:
             return (self.step + 1) / recipe.warm_up
         return 0.5 * (1 + math.cos(math.pi * (self.step - recipe.warm_up) / (recipe.steps - recipe.warm_up)))
 
-    def _advance(self, views: npt.NDArray[np.uint8], rows: npt.NDArray[np.int64]) -> float:
+    def _advance(self, views: npt.NDArray[np.uint8], rows: npt.NDArray[np.int64], cores: ThreadPoolExecutor) -> float:
         for group in self.optimizer.param_groups:
             group["lr"] = group["rate"] * self._factor()
         parameters = list(self.tower.parameters())
@@ -277,7 +276,7 @@ class Trainer:
             loss = self.loss(*shares[number], (self.recipe.seed, self.step, 1, number))
             return float(loss.detach()), torch.autograd.grad(loss, parameters)
 
-        found = list(self._threads.map(share, range(_THREADS)))
+        found = list(cores.map(share, range(_THREADS)))
         for parameter, *gradients in zip(parameters, *(gradients for _, gradients in found), strict=True):
             parameter.grad = torch.stack(gradients).mean(0)
         nn.utils.clip_grad_norm_(parameters, 2.0)

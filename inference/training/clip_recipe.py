@@ -22,7 +22,7 @@ from inference.training.clip_words import Words, gather
 
 Say = Callable[[int, int, str], None]
 
-TEXT_STEPS = 3000
+TEXT_STEPS = 1500
 WEIGHTS = "mobilenetv2_100_imagenet.safetensors"
 
 

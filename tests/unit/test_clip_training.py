@@ -1,0 +1,210 @@
+"""The training of the built-in classifier on a handful of pictures: real towers, real tokenizer, real files."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import timm
+import torch
+from open_clip.tokenizer import SimpleTokenizer
+
+from inference.engines.pool import ModelPool
+from inference.training import clip_augment, clip_export, clip_images, clip_text
+from inference.training.clip_pictures import Packed, around, held_out, name_of_category, pack, tiny_names
+from inference.training.clip_recipe import words_of
+from inference.training.clip_words import Words, plain
+
+NAMES = ("animal", "cat", "dog", "car", "bus", "tea/coffee pot (dish)")
+
+
+@pytest.fixture(autouse=True)
+def threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def words() -> Words:
+    anchors = np.random.default_rng(0).normal(size=(len(NAMES), clip_export.DIM)).astype(np.float32)
+    anchors /= np.linalg.norm(anchors, axis=1, keepdims=True)
+    return Words(
+        NAMES,
+        anchors,
+        np.ones(len(NAMES), bool),
+        {"cat": frozenset({"animal"}), "dog": frozenset({"animal"})},
+        frozenset(),
+        {"kitty": "cat"},
+        ("cat", "dog", "car", "bus"),
+        {"feline": "cat"},
+        frozenset({"region"}),
+    )
+
+
+@pytest.fixture
+def packed() -> Packed:
+    rng = np.random.default_rng(1)
+    side = np.array([24, 30, 100, 24, 40, 100], np.int32)
+    start = np.concatenate([[0], np.cumsum(3 * side.astype(np.int64) ** 2)[:-1]])
+    pixels = rng.integers(0, 256, int((3 * side.astype(np.int64) ** 2).sum()), np.uint8)
+    label = np.array([1, 2, 3, 1, 2, 0], np.int32)
+    return Packed(pixels, start, side, label, np.array(["tiny"] * 6))
+
+
+@pytest.fixture(scope="module")
+def weights() -> dict[str, torch.Tensor]:
+    torch.manual_seed(0)
+    model = timm.create_model(clip_images.TRUNK, pretrained=False)
+    return dict(model.state_dict())
+
+
+def _trainer(words: Words, packed: Packed, weights: dict[str, torch.Tensor]) -> clip_images.Trainer:
+    said = torch.zeros(len(packed), 4, dtype=torch.float16)
+    said[2, 2] = 1
+    recipe = clip_images.Recipe(side=32, batch=4, steps=4, warm_up=1, save_every=2)
+    return clip_images.Trainer(recipe, words, packed, weights, ["bus"], said)
+
+
+def test_a_picture_is_never_held_against_its_kind(words: Words) -> None:
+    table = words.compatible()
+    cat, dog, animal = (words.index[n] for n in ("cat", "dog", "animal"))
+    assert table[cat, animal] and table[animal, cat] and not table[cat, dog]
+    assert words.positives("cat") == [cat, animal] and words.positives("car") == [words.index["car"]]
+
+
+def test_the_tower_for_the_processor_computes_the_same_and_comes_back(weights: dict[str, torch.Tensor]) -> None:
+    tower = clip_images.tower_from(weights, 16)
+    for module in tower.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_mean.normal_(0, 0.1)
+            module.running_var.uniform_(0.5, 2)
+    light = clip_images.lighten(tower)
+    back = clip_images.restored(light, tower)
+    pictures = torch.randn(2, 3, 64, 64)
+    with torch.no_grad():
+        assert torch.allclose(light(pictures), tower(pictures), atol=1e-5)
+        assert torch.allclose(back(pictures), tower(pictures), atol=1e-5)
+
+
+def test_a_run_cut_in_the_middle_gives_the_same_weights(
+    words: Words,
+    packed: Packed,
+    weights: dict[str, torch.Tensor],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = _trainer(words, packed, weights)
+    save = whole.save
+
+    def save_all(file: Path) -> None:
+        save(file)
+        save(tmp_path / f"{whole.step}.pt")
+
+    monkeypatch.setattr(whole, "save", save_all)
+    before = whole.result()
+    assert whole.train(tmp_path / "whole.pt", 10, lambda *_: None)
+    cut = _trainer(words, packed, weights)
+    assert not cut.train(tmp_path / "2.pt", 0, lambda *_: None) and cut.step == 2  # no minutes left: it only reads
+    assert cut.train(tmp_path / "2.pt", 10, lambda *_: None) and cut.step == 4
+    changed = []
+    for old, one, other in zip(
+        before.parameters(), whole.result().parameters(), cut.result().parameters(), strict=True
+    ):
+        assert torch.equal(one, other)
+        changed.append(not torch.equal(old, one))
+    assert any(changed)
+
+
+def test_names_that_are_held_out_are_no_choice(words: Words, packed: Packed, weights: dict[str, torch.Tensor]) -> None:
+    trainer = _trainer(words, packed, weights)
+    assert words.index["bus"] not in trainer.known.tolist()
+    assert {words.index[n] for n in ("cat", "car", "animal")} <= set(trainer.known.tolist())
+
+
+def test_the_teacher_speaks_of_clear_pictures_and_names_nothing_held_out(
+    packed: Packed, weights: dict[str, torch.Tensor]
+) -> None:
+    said = clip_images.teacher_says(weights, packed, hidden=[7])
+    assert said.shape == (6, 1000) and (said[:, 7] == 0).all()
+    assert torch.allclose(said.float().sum(1), torch.tensor([0.0, 0, 1, 0, 0, 1]), atol=0.02)
+
+
+def test_views_repeat_with_their_seed(packed: Packed) -> None:
+    rows = np.array([0, 2, 5])
+    one, same, other = (clip_augment.batch(packed, rows, 32, (0, n)) for n in (1, 1, 2))
+    assert one.shape == (3, 32, 32, 3) and (one == same).all() and (one != other).any()
+
+
+def test_the_box_keeps_inside_its_picture() -> None:
+    rgb = np.zeros((50, 80, 3), np.uint8)
+    assert around(rgb, [0, 0, 10, 20]).shape[:2] == (22, 17)
+    assert around(rgb, [70, 40, 10, 10]).shape[:2] == (11, 11)
+
+
+def test_categories_and_what_is_no_object(words: Words) -> None:
+    assert name_of_category(words, "feline") == "cat" and name_of_category(words, "kitty") == "cat"
+    assert name_of_category(words, "region") is None and name_of_category(words, "no such thing") is None
+
+
+def test_pruned_merges_give_the_same_pieces(words: Words, tmp_path: Path) -> None:
+    texts = clip_text.vocabulary_texts(words)
+    clip_text.write_bpe(texts, tmp_path / "bpe.txt.gz")
+    small, clip = SimpleTokenizer(str(tmp_path / "bpe.txt.gz")), SimpleTokenizer()
+    for text in texts:
+        assert [small.decoder[t] for t in small.encode(text)] == [clip.decoder[t] for t in clip.encode(text)]
+    assert small.vocab_size < clip.vocab_size / 10
+    clip_text.write_bpe(texts, tmp_path / "again.txt.gz")
+    assert (tmp_path / "again.txt.gz").read_bytes() == (tmp_path / "bpe.txt.gz").read_bytes()
+    assert gzip.decompress((tmp_path / "bpe.txt.gz").read_bytes()).startswith(b'"bpe_simple_vocab')
+
+
+def test_the_folder_is_loaded_by_the_engine(
+    words: Words, packed: Packed, weights: dict[str, torch.Tensor], tmp_path: Path
+) -> None:
+    folder = tmp_path / "winnow-clip"
+    folder.mkdir()
+    clip_text.write_bpe(clip_text.vocabulary_texts(words), folder / "bpe.txt.gz")
+    tokenizer = SimpleTokenizer(str(folder / "bpe.txt.gz"), context_length=clip_text.CONTEXT)
+    torch.manual_seed(0)
+    model = clip_export.empty(tokenizer.vocab_size).eval()
+    before = clip_text.fidelity(model, tokenizer, words)[0]
+    losses: list[float] = []
+    clip_text.train(model, tokenizer, words, 100, lambda _, loss: losses.append(loss), batch=8)
+    assert len(losses) == 2 and losses[1] < losses[0]
+    cosine, right = clip_text.fidelity(model, tokenizer, words)
+    assert cosine > before + 0.3 and right == 1
+
+    tower = clip_images.tower_from(weights, clip_export.DIM)
+    clip_export.put_tower(model, tower)
+    clip_export.write(folder, model, words, {"cat", "animal", "car"})
+    listed = json.loads((folder / "vocabulary.json").read_text())
+    assert listed["known"] == ["animal", "car", "cat"] and listed["guessed"] == ["bus", "coffee pot", "dog", "tea"]
+    assert listed["aliases"] == {"kitty": "cat"}
+
+    classifier = ModelPool().classifier(str(folder))
+    tokens = tokenizer(["a photo of a cat."])
+    assert (
+        classifier.embed_texts(["a photo of a cat."])[0] @ clip_text.forward(model, tokens)[0].detach().numpy() > 0.999
+    )
+    square = packed.picture(5)
+    view = clip_augment.whole(square, clip_export.SIDE)
+    with torch.no_grad():
+        expected = tower(clip_images.as_input(view[None]))[0].numpy()
+    assert classifier.embed_images([square])[0] @ expected > 0.99
+    assert classifier.words is not None and classifier.words.status("kitty") == "known"
+
+
+def test_the_development_data_is_packed_without_what_is_held_out(shared_data: Path) -> None:
+    words = words_of(shared_data.parent)
+    hidden = held_out(words, shared_data)
+    names = set(tiny_names(words, shared_data).values())
+    assert len(hidden) == 20 and hidden <= names and hidden == held_out(words, shared_data)
+    assert len(names) == 200 and all(words.true[words.index[n]] for n in hidden)
+    assert {words.aliases["automobile"], plain("Clip_art (x)")} == {"car", "clip art"}
+    val = pack(words, shared_data, "val")
+    assert hidden <= {words.names[i] for i in val.label[val.source == "tiny"]}
