@@ -78,11 +78,15 @@ class Project(QObject):
         A second window on a folder, and `read_only`, give a project that refuses edits; `read_only_reason` says why.
         A folder that cannot be written keeps its project in the person's data folder (`kept_elsewhere` says so).
 
+        Sorting that a crash has cut short is brought to its end first.
+
         Raises:
             UsageError: no such folder.
             DamagedProjectError: the database is damaged; `backups.backups(...)` and `Project.restore` help.
             StorageError: unreadable, full, or written by a newer Winnow.
         """
+        from app.sorting.moves import recover  # which is made of projects
+
         folder = paths.typed(folder).absolute()
         if read_only:
             where = place.find_existing(folder)
@@ -106,7 +110,8 @@ class Project(QObject):
                 database.close()
             lock.unlock()
             raise
-        if begun:  # a crash may have kept the last closing from making its backup
+        if begun:  # a crash may have kept the last closing from making its backup, and sorting from its end
+            recover(project)
             project.in_background(project._back_up, _ignore)
         return project
 

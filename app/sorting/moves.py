@@ -200,6 +200,19 @@ class Mover:
         self._project.transact(lambda connection: journal.note_written(connection, step, identity))
 
 
+def recover(project: Project) -> None:
+    """What opening a project does about sorting that was cut short; what cannot be asked now (a disk that is not there)
+    stays open and is told by whoever sorts next."""
+    with project.reading() as connection:
+        if not journal.under_way(connection):
+            return
+    try:
+        for error in Mover(project).recover().failed:
+            log.warning("%s", error)
+    except AppError as error:
+        log.warning("%s", error)
+
+
 class _Ledger:
     """Closes steps some at a time, with the rows of their pictures in the same transaction."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 from app.sorting import files
 from app.sorting.journal import Mode, State, Step
 from app.sorting.places import Places
+from app.sorting.sidecars import follow_name, renamed, write_durably
 from inference.errors import AppError, StorageError
 
 BEFORE = {State.OPEN: None, State.REDOING: State.UNDONE, State.UNDOING: State.DONE}
@@ -41,6 +43,7 @@ class Carrier:
         origin, goal = map(self._places.path, step.ends)
         if step.mode is Mode.MOVE:
             self._move(step, origin, goal)
+            _follow_name(step, origin, goal)
         elif step.mode is Mode.RENAME:
             _rename_folder(origin, goal)
         elif (step.mode is Mode.MAKE) != step.backwards and step.mode in (Mode.MAKE, Mode.DROP):
@@ -48,7 +51,7 @@ class Carrier:
         elif step.mode in (Mode.MAKE, Mode.DROP):
             _drop(self._places.path(step.target))
         elif step.backwards:
-            _take_back(step.mode, self._places.path(step.source), self._places.path(step.target))
+            _take_back(step, self._places.path(step.source), self._places.path(step.target))
         else:
             self._duplicate(step, origin, goal)
 
@@ -69,7 +72,11 @@ class Carrier:
             _leave_one(step, origin, goal)
         if os.path.lexists(origin):
             return BEFORE[step.state]
-        return AFTER[step.state] if os.path.lexists(goal) else None
+        if not os.path.lexists(goal):
+            return None
+        if step.mode is Mode.MOVE:
+            _follow_name(step, origin, goal)
+        return AFTER[step.state]
 
     def _outcome_of_duplicate(self, step: Step) -> State | None:
         source, target = self._places.path(step.source), self._places.path(step.target)
@@ -116,11 +123,20 @@ class Carrier:
             raise FileExistsError(target)
         part = part_of(step, target)
         try:
-            self._note_written(step, files.write_copy(source, part))
+            identity = files.write_copy(source, part)
+            if step.mode is Mode.COPY and (content := _as_named(step, source, target)) is not None:
+                write_durably(part, content)
+                shutil.copystat(source, part)
+            self._note_written(step, identity)
             files.rename_no_replace(part, target)
         except BaseException:
             part.unlink(missing_ok=True)
             raise
+
+
+def _follow_name(step: Step, origin: Path, goal: Path) -> None:
+    if step.leader is not None:
+        follow_name(goal, origin.stem, goal.stem, part_of(step, goal))
 
 
 def _settled(step: Step, forwards: bool) -> State | None:
@@ -162,16 +178,27 @@ def _drop(folder: Path) -> None:
             raise error
 
 
-def _take_back(mode: Mode, source: Path, target: Path) -> None:
+def _take_back(step: Step, source: Path, target: Path) -> None:
     """Removes a copy or a link, as long as the original still holds the same."""
     if not os.path.lexists(target):
         return
-    kept = source.exists() and (source.samefile(target) if mode is Mode.LINK else files.same_bytes(source, target))
-    if not kept:
+    if not source.exists() or not _is_its_copy(step, source, target):
         raise AppError(
             "The copy stays: it was changed, or its original is gone.", target, "Delete it if it is not needed."
         )
     target.unlink()
+
+
+def _is_its_copy(step: Step, source: Path, target: Path) -> bool:
+    if step.mode is Mode.LINK:
+        return source.samefile(target)
+    content = _as_named(step, source, target)
+    return files.same_bytes(source, target) if content is None else target.read_bytes() == content
+
+
+def _as_named(step: Step, source: Path, target: Path) -> bytes | None:
+    """A sidecar's content as its copy has it where the picture's copy has another name; None: as it is."""
+    return None if step.leader is None else renamed(source, source.stem, target.stem)
 
 
 def _other_disk(error: OSError) -> bool:

@@ -279,6 +279,48 @@ def test_a_sidecar_waits_for_the_last_picture_of_its_name(table: Table) -> None:
     assert {"cat/a.png", "cat/a.json", "cat/a.jpg"} < table.there
 
 
+LABELME = '{"version": "5.0",  "imagePath": "..\\\\x\\\\a.jpg", "shapes": [{"label": "a.jpg"}], "imageData": null}'
+VOC = "<annotation><filename>a.jpg</filename><path>/photos/a.jpg</path><name>a.jpg</name></annotation>"
+
+
+@pytest.mark.parametrize("mode", [Mode.MOVE, Mode.COPY])
+def test_sidecars_name_a_picture_that_was_numbered(table: Table, mode: Mode) -> None:
+    (table.folder / "a.json").write_text(LABELME)
+    (table.folder / "a.xml").write_text(VOC)
+    picture(table.folder / "cat" / "a.jpg", "yellow")
+    before = {name: (table.folder / name).read_bytes() for name in table.there}
+    table.file(["a.jpg"], "cat", mode)
+    named = (table.folder / "cat" / "a (2).json").read_text()
+    assert named == LABELME.replace("x\\\\a.jpg", "x\\\\a (2).jpg")
+    assert (table.folder / "cat" / "a (2).xml").read_text() == (
+        "<annotation><filename>a (2).jpg</filename><path>/photos/a (2).jpg</path><name>a.jpg</name></annotation>"
+    )
+    assert table.mover.undo().failed == []
+    assert {name: (table.folder / name).read_bytes() for name in table.there} == before
+    table.mover.redo()
+    assert (table.folder / "cat" / "a (2).json").read_text() == named
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"imagePath": 3}', b'{"imagePath": "other.jpg"}', b"\xff\xfe"])
+def test_sidecars_that_say_something_else_stay_as_they_are(table: Table, content: bytes) -> None:
+    (table.folder / "a.json").write_bytes(content)
+    picture(table.folder / "cat" / "a.jpg", "yellow")
+    assert table.file(["a.jpg"], "cat").failed == []
+    assert (table.folder / "cat" / "a (2).json").read_bytes() == content
+
+
+def test_a_sidecar_is_named_after_a_crash(table: Table) -> None:
+    """The file had its new name, the step was still open."""
+    (table.folder / "a.json").write_text(LABELME)
+    picture(table.folder / "cat" / "a.jpg", "yellow")
+    table.file(["a.jpg"], "cat")
+    moved = table.folder / "cat" / "a (2).json"
+    moved.write_text(LABELME)
+    table.project.transact(lambda c: c.execute("UPDATE moves SET state = 'open' WHERE target LIKE '%.json'").rowcount)
+    assert Mover(table.project).recover().failed == []
+    assert "a (2).jpg" in moved.read_text()
+
+
 # Annotations --------------------------------------------------------------------------------------------------------
 
 
@@ -537,6 +579,20 @@ def test_what_a_crash_left_under_both_names(tmp_path: Path, state: State) -> Non
 
 
 # Deleting, renaming, merging ------------------------------------------------------------------------------------------
+
+
+def test_opening_the_folder_ends_what_a_crash_cut_short(table: Table) -> None:
+    """Whoever opens it: nobody sorts here."""
+    table.project.transact(lambda c: c.execute("INSERT INTO images (path, note) VALUES ('a.jpg', 'mine')").rowcount)
+    table.file(["a.jpg"], "cat")
+    table.project.transact(lambda c: c.execute("UPDATE moves SET state = 'open' WHERE mode = 'move'").rowcount)
+    table.project.transact(lambda c: c.execute("UPDATE images SET path = 'a.jpg'").rowcount)
+    table.project.close()
+    project = Project.open(table.folder)
+    with project.reading() as connection:
+        assert journal.under_way(connection) == []
+        assert connection.execute("SELECT path, note FROM images").fetchall() == [("cat/a.jpg", "mine")]
+    project.close()
 
 
 def test_deleting_is_undoable_until_it_is_emptied(table: Table) -> None:
