@@ -64,7 +64,6 @@ class Database:
 
     def fold_log(self) -> None:
         """Moves what is in the write-ahead log into the database itself, so that closing changes no byte of it."""
-        self._pragma("PRAGMA optimize")
         self._pragma("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def limit_pages(self, pages: int) -> None:

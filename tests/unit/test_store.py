@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from app.project import DamagedProjectError, Project, place
+from app.project import DamagedProjectError, Project, place, queries
 from app.project.backups import back_up, backups, restore
 from app.project.database import Database
 from app.project.schema import VERSION
@@ -348,3 +348,29 @@ def test_a_lock_of_a_crashed_window_is_taken_over(tmp_path: Path, qapp: object) 
     again = Project.open(tmp_path)
     assert not again.read_only
     again.close()
+
+
+def test_statistics_of_a_small_project_slow_no_large_one_down(tmp_path: Path, qapp: object) -> None:
+    project = Project.open(tmp_path)
+    plans = []
+
+    def look(connection: sqlite3.Connection) -> None:
+        connection.execute("INSERT INTO images (path) VALUES ('a.jpg')")
+        connection.execute("ANALYZE")  # as when there were a picture and three instances
+        connection.execute("DELETE FROM sqlite_stat1")
+        connection.execute("INSERT INTO sqlite_stat1 VALUES ('instances', 'instances_of_image', '3 3 1')")
+
+    project.transact(look)
+    with project.reading() as connection:
+        asked: list[str] = []
+        connection.set_trace_callback(asked.append)
+        queries.summaries(connection)
+        list(queries.annotated(connection, tmp_path))
+        connection.set_trace_callback(None)
+        for statement in asked:
+            plans += [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}")]
+    project.close()
+    assert len(asked) == 2
+    assert [plan for plan in plans if "instances" in plan] == [
+        "SEARCH instances USING INDEX instances_of_image (image=?) LEFT-JOIN"
+    ] * 2
