@@ -29,6 +29,9 @@ _FLUSH_MS = 400
 class Looker(QObject):
     """The embeddings of one folder at a time. What the store knows costs no decoding.
 
+    Attributes:
+        at_work: from `look` to its end; `running`, once the model looks at pictures.
+
     Signals:
         grown(): `vectors` has more.
         progressed(done, total): of the pictures that were asked for.
@@ -49,6 +52,7 @@ class Looker(QObject):
         self._ticket: Ticket | None = None
         self._came: list[tuple[str, EmbedItem]] = []
         self._asked = 0
+        self.at_work = False
         self.vectors: dict[str, Vector] = {}
         self.problems: dict[str, AppError] = {}
         self.checksum = ""
@@ -76,11 +80,13 @@ class Looker(QObject):
         """Has a model look at these, as far as it has not; what runs for another list or model ends."""
         if self._project is not None:
             self.stop()
+            self.at_work = True
             self._answers.start(self._look(self._round, tuple(image_ids), model))
 
     def stop(self) -> None:
         """Ends what runs; what was seen is kept."""
         self._round += 1
+        self.at_work = False
         self._flush()
         if self._ticket is not None:
             self._jobs.cancel(self._ticket.id)
@@ -120,7 +126,7 @@ class Looker(QObject):
         finally:
             if this == self._round:
                 self._flush()
-                self._ticket = None
+                self._ticket, self.at_work = None, False
                 self.ended.emit(finished)
 
     async def _look_through(self, this: int, image_ids: tuple[str, ...], model: str) -> bool:

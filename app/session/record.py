@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.project import Project
+from app.sorting.suggest import Suggestions
 from inference.errors import FormatError
 from inference.prompt_items import PromptSet
 from inference.prompt_sets import from_json
 
 log = logging.getLogger(__name__)
-_NAME = "sort.suggest"
+_NAME, _ANSWERS = "sort.suggest", "sort.answers"
 AUTO, WORDS, LEARNED, NONE = SOURCES = ("auto", "words", "learned", "none")
 TRAINED = "trained:"  # and the id of a classifier that was trained on folders
 
@@ -45,6 +46,16 @@ class Record:
         """Raises StorageError."""
         prompts = self.prompts.to_json() if self.prompts is not None else None
         project.set_preference(_NAME, {"source": self.source, "prompts": prompts})
+
+
+def kept_answers(project: Project) -> Suggestions:
+    """What the person said about suggestions the last time."""
+    return Suggestions.from_json(project.preference(_ANSWERS))
+
+
+def keep_answers(project: Project, suggestions: Suggestions) -> None:
+    """Raises StorageError."""
+    project.set_preference(_ANSWERS, suggestions.to_json())
 
 
 def _prompts(data: Any, project: Project) -> PromptSet | None:

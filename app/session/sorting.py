@@ -21,7 +21,7 @@ from app.session.finding import Finder, Wish
 from app.session.joblist import JobList
 from app.session.judging import Judged, Question, Shares, Words, folders_of, judge, standing_for
 from app.session.looking import Looker
-from app.session.record import AUTO, LEARNED, NONE, WORDS, Record
+from app.session.record import AUTO, LEARNED, NONE, WORDS, Record, keep_answers, kept_answers
 from app.session.shelf import Shelf
 from app.session.trained import TrainedLabels, model_of
 from app.settings import Settings
@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 
 _JUDGE_MS = 250
 _LOOK_MS = 800
+_KEEP_MS = 1000
 
 
 class SortSession(QObject):
@@ -49,6 +50,7 @@ class SortSession(QObject):
         history_changed(): undo and redo.
         state_changed(): the words about where suggestions come from and how far they are.
         progressed(done, total): pictures looked at.
+        moving(done, total): pictures moved of the running operation; (0, 0): nothing moves any more.
         unlearned(words): the built-in model has not learned these.
     """
 
@@ -59,6 +61,7 @@ class SortSession(QObject):
     history_changed = Signal()
     state_changed = Signal()
     progressed = Signal(int, int)
+    moving = Signal(int, int)
     unlearned = Signal(tuple)
     failed = Signal(object)
     message = Signal(str)
@@ -79,6 +82,7 @@ class SortSession(QObject):
         self._reset()
         self._judge_soon = self._timer(_JUDGE_MS, self._judge)
         self._look_soon = self._timer(_LOOK_MS, self._look)
+        self._keep_soon = self._timer(_KEEP_MS, self._keep_answers)
         self.looker.grown.connect(self._judge_soon.start)
         self._trained.grown.connect(self._judge_soon.start)
         self.looker.progressed.connect(self.progressed)
@@ -100,6 +104,9 @@ class SortSession(QObject):
         if self._sorter is not None:
             self._sorter.close()
             self._sorter.deleteLater()
+            self.moving.emit(0, 0)
+        if self._keep_soon.isActive():
+            self._keep_answers()
         self.looker.set_project(None)
         self.finder.forget()
         self._trained.forget()
@@ -127,9 +134,12 @@ class SortSession(QObject):
         sorter.history_changed.connect(self.history_changed)
         sorter.root_changed.connect(self._on_classes)
         sorter.mode_changed.connect(self.classes_changed)
+        sorter.progressed.connect(self.moving)
+        sorter.busy_changed.connect(lambda busy: None if busy else self.moving.emit(0, 0))
         opened.images.pictures_changed.connect(self._on_pictures)
         opened.images.scan_finished.connect(self._on_pictures)
         self._record = Record.kept(project)
+        self._suggestor = kept_answers(project)
 
     def enter(self) -> None:
         """The person looks at the Sort workspace: the model begins to look at the pictures."""
@@ -216,6 +226,7 @@ class SortSession(QObject):
         wrong = [i for i in image_ids if (one := self.suggestions.get(i)) is not None and one.label is not None]
         self._suggestor.reject(wrong)
         self.judged.suggestions.update({i: one for i in wrong if (one := self._suggestor.get(i)) is not None})
+        self._keep_soon.start()
         self.suggestions_changed.emit()
         self.state_changed.emit()
         return len(wrong)
@@ -227,6 +238,11 @@ class SortSession(QObject):
     def redo(self) -> None:
         if self._sorter is not None:
             self._sorter.redo()
+
+    def stop_moving(self) -> None:
+        """Ends what moves after the picture that is under way; what has moved stays and can be undone."""
+        if self._sorter is not None:
+            self._sorter.stop()
 
     # Suggestions ----------------------------------------------------------------------------------------------------
 
@@ -291,7 +307,7 @@ class SortSession(QObject):
         if self.source == WORDS and self.prompts is None:
             return _tr("Write prompts, or choose a set that ships with Winnow.")
         if not self.looker.vectors:
-            return _tr("Looking at the pictures…") if self.looker.running else ""
+            return _tr("Looking at the pictures…") if self.looker.at_work else ""
         return _tr("Drag three pictures each into two classes, or write prompts: Winnow then suggests the rest.")
 
     def _leave(self, image_ids: Sequence[str], name: str | None) -> None:
@@ -406,6 +422,7 @@ class SortSession(QObject):
         for old, _ in pairs:
             self.judged.suggestions.pop(old, None)
         self._suggestor.follow(pairs)
+        self._keep_soon.start()
 
     def _on_folders_moved(self, pairs: list[tuple[str, str]]) -> None:
         """Whole class folders were renamed: so were the pictures in them."""
@@ -416,6 +433,9 @@ class SortSession(QObject):
     def _on_finished(self, outcome: Outcome) -> None:
         if self.filing is not None and (outcome.failed or outcome.stopped):
             self.filing.stay(old for old, _ in outcome.moved)
+        if outcome.stopped:
+            told = _tr("Stopped after %n picture.") if len(outcome.moved) == 1 else _tr("Stopped after %n pictures.")
+            self.message.emit(told.replace("%n", f"{len(outcome.moved):,}") + " " + _tr("Undo takes them back."))
         if self._opened is not None:
             self._opened.images.refresh()
         self._read_copied()
@@ -443,13 +463,21 @@ class SortSession(QObject):
         """A person's answer to a suggestion: was it right?"""
         if name:
             self._suggestor.filed([i for i in ids if i in self.suggestions], name)
+            self._keep_soon.start()
             self.state_changed.emit()
 
     def _keep(self, record: Record) -> None:
         self._record = record
+        self._keep_with(record.keep)
+
+    def _keep_answers(self) -> None:
+        self._keep_soon.stop()
+        self._keep_with(partial(keep_answers, suggestions=self._suggestor))
+
+    def _keep_with(self, keep: Callable[[Project], None]) -> None:
         if self._opened is not None and not self._opened.project.read_only:
             try:
-                record.keep(self._opened.project)
+                keep(self._opened.project)
             except AppError as error:
                 self.failed.emit(error)
 

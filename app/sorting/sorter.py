@@ -290,7 +290,10 @@ class Sorter(QObject):
         for error in outcome.failed[:TOLD]:
             self.failed.emit(error)
         if len(outcome.failed) > TOLD:
-            rest = _tr("%n more file(s) were left where they are.", len(outcome.failed) - TOLD)
+            more = len(outcome.failed) - TOLD
+            rest = _tr("One more file was left where it is.")
+            if more > 1:
+                rest = _tr("%n more files were left where they are.", more)
             self.failed.emit(StorageError(rest, self._root, _tr("The log names them.")))
             for error in outcome.failed[TOLD:]:
                 log.warning("%s", error)
@@ -317,19 +320,30 @@ class Sorter(QObject):
 
 
 def _words(operation: Operation) -> str:
-    text, count = _WORDS[operation.kind], operation.pictures
-    return _tr(text, count).replace("%1", operation.label or _tr("the unsorted pictures"))
+    one, many = _WORDS[operation.kind]
+    text = _tr(one) if operation.pictures == 1 else _tr(many, operation.pictures)
+    return text.replace("%1", operation.label or _tr("the unsorted pictures"))
 
 
-_WORDS: dict[Kind, str] = {
-    Kind.MOVE: QT_TRANSLATE_NOOP("Sorter", "Move %n picture(s) to %1"),
-    Kind.COPY: QT_TRANSLATE_NOOP("Sorter", "Copy %n picture(s) to %1"),
-    Kind.LINK: QT_TRANSLATE_NOOP("Sorter", "Link %n picture(s) to %1"),
-    Kind.TRASH: QT_TRANSLATE_NOOP("Sorter", "Delete %n picture(s)"),
-    Kind.CREATE: QT_TRANSLATE_NOOP("Sorter", "New class %1"),
-    Kind.RENAME: QT_TRANSLATE_NOOP("Sorter", "Rename class to %1"),
-    Kind.MERGE: QT_TRANSLATE_NOOP("Sorter", "Merge classes into %1"),
+_WORDS: dict[Kind, tuple[str, str]] = {
+    Kind.MOVE: (
+        QT_TRANSLATE_NOOP("Sorter", "Move one picture to %1"),
+        QT_TRANSLATE_NOOP("Sorter", "Move %n pictures to %1"),
+    ),
+    Kind.COPY: (
+        QT_TRANSLATE_NOOP("Sorter", "Copy one picture to %1"),
+        QT_TRANSLATE_NOOP("Sorter", "Copy %n pictures to %1"),
+    ),
+    Kind.LINK: (
+        QT_TRANSLATE_NOOP("Sorter", "Link one picture to %1"),
+        QT_TRANSLATE_NOOP("Sorter", "Link %n pictures to %1"),
+    ),
+    Kind.TRASH: (QT_TRANSLATE_NOOP("Sorter", "Delete one picture"), QT_TRANSLATE_NOOP("Sorter", "Delete %n pictures")),
+    Kind.CREATE: (QT_TRANSLATE_NOOP("Sorter", "New class %1"),) * 2,
+    Kind.RENAME: (QT_TRANSLATE_NOOP("Sorter", "Rename class to %1"),) * 2,
+    Kind.MERGE: (QT_TRANSLATE_NOOP("Sorter", "Merge classes into %1"),) * 2,
 }
+"""What the history says of one picture, and of several."""
 
 
 def _tr(text: str, count: int = -1) -> str:

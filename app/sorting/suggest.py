@@ -140,6 +140,27 @@ class Suggestions:
                 if old in store:
                     store[new] = store.pop(old)  # type: ignore[assignment,attr-defined]
 
+    # Over a restart -----------------------------------------------------------------------------------------------
+
+    def to_json(self) -> dict[str, Any]:
+        """The person's answers; what is suggested is worked out anew."""
+        rejects = {i: sorted(labels, key=str) for i, labels in self._rejects.items()}
+        return {"right": self._right, "judged": self._judged, "rejects": rejects}
+
+    @classmethod
+    def from_json(cls, data: Any) -> Suggestions:
+        """From `to_json`; what makes no sense is as at the beginning."""
+        made = cls()
+        if not isinstance(data, dict):
+            return made
+        right, judged, rejects = data.get("right"), data.get("judged"), data.get("rejects")
+        if isinstance(right, int) and isinstance(judged, int) and 0 <= right <= judged:
+            made._right, made._judged = right, judged
+        for image_id, labels in rejects.items() if isinstance(rejects, dict) else ():
+            if isinstance(labels, list) and all(label is None or isinstance(label, str) for label in labels):
+                made._rejects[image_id] = set(labels)
+        return made
+
     def _best(self, image_id: str, source: Source) -> Suggestion | None:
         given = self._given[source].get(image_id)
         if given is None:

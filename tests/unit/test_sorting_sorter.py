@@ -66,10 +66,10 @@ def test_what_the_workspace_hears(sorter: Sorter, qtbot: QtBot) -> None:
     ]
     assert ["gone.jpg" in str(value) for name, value in heard if name == "failed"] == [True]
     assert [(c.name, c.title, c.parent, c.count, c.total) for c in sorter.classes] == [("cat", "cat", "", 2, 2)]
-    assert sorter.undo_text == "Move 2 picture(s) to cat"
+    assert sorter.undo_text == "Move 2 pictures to cat"
     assert sorter.class_of("cat/1.jpg") == "cat"
     finish(qtbot, sorter, sorter.undo)
-    assert (sorter.undo_text, sorter.redo_text, sorter.classes) == (None, "Move 2 picture(s) to cat", [])
+    assert (sorter.undo_text, sorter.redo_text, sorter.classes) == (None, "Move 2 pictures to cat", [])
 
 
 def test_orders_queue_up(sorter: Sorter, project: Project, qtbot: QtBot) -> None:
@@ -106,7 +106,7 @@ def test_many_failures_are_told_as_a_number(sorter: Sorter, qtbot: QtBot) -> Non
     sorter.failed.connect(lambda error: told.append(str(error)))
     finish(qtbot, sorter, lambda: sorter.file([f"gone {n}.jpg" for n in range(9)], "cat"))
     assert len(told) == 6
-    assert "4 more file(s)" in told[-1]
+    assert "4 more files were left" in told[-1]
 
 
 def test_root_and_mode_are_kept(project: Project, qtbot: QtBot, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -168,6 +169,24 @@ def test_what_was_learned_stands_before_words_but_not_for_other_classes() -> Non
     assert [suggestions.get(i).label for i in "abc"] == ["cat", "fox", None]  # type: ignore[union-attr]
     suggestions.from_examples(None)
     assert [suggestions.get(i).label for i in "ab"] == ["cat", "dog"]  # type: ignore[union-attr]
+
+
+def test_answers_are_kept() -> None:
+    suggestions = Suggestions()
+    suggestions.from_words(("a", "b"), ("cat", "dog", None), np.array([[0.7, 0.2, 0.1], [0.1, 0.2, 0.7]]))
+    suggestions.reject(["a", "b"])
+    suggestions.filed(["a"], "dog")
+    again = Suggestions.from_json(json.loads(json.dumps(suggestions.to_json())))
+    again.from_words(("a", "b"), ("cat", "dog", None), np.array([[0.7, 0.2, 0.1], [0.1, 0.2, 0.7]]))
+    assert again.score == suggestions.score == (1, 3)
+    assert [again.get(i) for i in ("a", "b")] == [suggestions.get(i) for i in ("a", "b")]
+
+
+@pytest.mark.parametrize(
+    "kept", [None, [], {"rejects": 3}, {"right": 5, "judged": 2, "rejects": {"a": "cat", "b": [3]}}]
+)
+def test_kept_answers_that_make_no_sense(kept: object) -> None:
+    assert Suggestions.from_json(kept).to_json() == Suggestions().to_json()
 
 
 def test_suggestions_follow_moved_pictures() -> None:

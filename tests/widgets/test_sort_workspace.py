@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,11 +11,13 @@ import pytest
 from PySide6.QtCore import QMimeData, QPointF, Qt
 from PySide6.QtGui import QDropEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QInputDialog, QMessageBox
+from PySide6.QtWidgets import QInputDialog, QMessageBox, QPushButton
 from pytestqt.qtbot import QtBot
 
 from app.session.record import WORDS
-from app.sorting.journal import Mode
+from app.sorting.journal import Mode, Step
+from app.sorting.steps import Carrier
+from inference.jobs.download import DownloadRequest
 from inference.prompt_items import PromptItem, PromptSet
 from tests.widgets.sort_kit import ColorRunner, colors
 from tests.widgets.window_kit import Desktop
@@ -22,6 +25,7 @@ from widgets.sort.class_tree import CLASS, NEW
 from widgets.sort.folders_panel import ALL, UNSURE
 from widgets.sort.grid import MIME
 from widgets.sort.search_bar import Term, parse
+from widgets.sort.unlearned import OFFERED
 from widgets.sort.workspace import SortWorkspace
 
 
@@ -122,6 +126,48 @@ def test_a_rejected_suggestion_gives_way_to_the_next(desktop: Desktop, sort: Sor
     assert "0%" in sort.bar.accuracy.text()
 
 
+def test_answers_last_through_a_restart(desktop: Desktop, sort: SortWorkspace, folder: Path) -> None:
+    _teach(desktop)
+    session = desktop.services.sorting
+    sort.grid.select_ids(["red 6.png"])
+    QTest.keyClick(sort.grid, Qt.Key.Key_X)
+    desktop.do("close_folder")
+    desktop.open(folder)
+    desktop.do("workspace_sort")
+    desktop.until(lambda: len(session.suggestions) == 12 and session.judged.learned is not None)
+    assert session.score == (0, 1)
+    assert session.suggestions["red 6.png"].label == "blue"
+    assert session.suggestions["red 5.png"].label == "red"
+
+
+def test_a_long_move_shows_how_far_it_is_and_can_be_stopped(
+    desktop: Desktop, sort: SortWorkspace, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, carry = desktop.services.sorting, Carrier.carry
+    go_on = threading.Event()
+
+    def slowly(carrier: Carrier, step: Step) -> None:
+        carry(carrier, step)
+        if step.mode is Mode.MOVE:
+            go_on.wait(10)
+
+    monkeypatch.setattr(Carrier, "carry", slowly)
+    sort.grid.select_ids([f"red {n}.png" for n in range(1, 7)])
+    sort.file("red")
+    desktop.until(lambda: not sort.moving.isHidden())
+    assert "of 7" in sort.moving.said.text()  # with the folder that was made
+    sort.moving.stop.click()
+    go_on.set()
+    _settled(desktop)
+    desktop.until(sort.moving.isHidden)
+    assert sort.moving.stop.isEnabled()
+    moved = _names(folder / "red")
+    assert 1 <= len(moved) < 6
+    desktop.until(lambda: set(sort.model.ids()) == set(_names(folder)))  # what was not moved is back
+    assert len(_names(folder)) == 18 - len(moved)
+    assert session.sorter is not None
+
+
 def test_the_most_useful_come_first(desktop: Desktop, sort: SortWorkspace) -> None:
     _teach(desktop)
     desktop.do("sort_useful")
@@ -139,7 +185,15 @@ def test_words_suggest_and_unknown_ones_are_told(desktop: Desktop, sort: SortWor
     desktop.until(lambda: bool(session.suggestions))
     assert session.suggestions["blue 2.png"].label == "blue"
     assert session.suggestions["green 2.png"].label is None
-    assert "has not learned “quagga”" in sort.notices.messages[0].text
+    note = sort.notices.messages[0]
+    assert "has not learned “quagga”" in note.text
+    offer = next(made for made in note.findChildren(QPushButton) if made.text().startswith("Get "))
+    assert "MB" in offer.text()
+    desktop.runner.held.add(DownloadRequest)
+    offer.click()
+    desktop.until(lambda: bool(desktop.runner.of(DownloadRequest)))
+    assert desktop.runner.of(DownloadRequest)[0].model_id == OFFERED
+    assert not sort.notices.messages
     assert session.source != WORDS or session.prompts is not None
     session.looker.vectors.clear()  # kept with the project: the next opening finds them
     desktop.window.sort.set_opened(None)

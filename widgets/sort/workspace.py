@@ -27,12 +27,12 @@ from widgets.sort.folders_panel import ALIKE, ALL, UNSORTED, FoldersPanel
 from widgets.sort.grid import Grid
 from widgets.sort.grid_model import Caption, GridModel
 from widgets.sort.listing import Listing
+from widgets.sort.moving_bar import MovingBar
 from widgets.sort.preview import LARGE, Closeup, PreviewPanel
 from widgets.sort.search_bar import SearchBar, Term
 from widgets.sort.suggestions_bar import SuggestionsBar
+from widgets.sort.unlearned import tell
 
-OFFERED = "vit-b-32-openai"
-"""The model that knows any word, offered where the built-in one does not know one."""
 _QUICK_S = 0.03
 _SHARE, _LATEST_S = 4.0, 2.0  # listing takes at most a fifth of the time, and waits no longer than this
 
@@ -84,6 +84,7 @@ class SortWorkspace(QWidget):
             actions["sort_prompts"],
         )  # fmt: skip
         self.notices = MessageBar()
+        self.moving = MovingBar()
         self._hint = self._make_hint()
         self._lay_out()
         self._connect()
@@ -151,7 +152,7 @@ class SortWorkspace(QWidget):
         column = QVBoxLayout(middle)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        for widget in (self.search, self.notices, self._hint):
+        for widget in (self.search, self.moving, self.notices, self._hint):
             column.addWidget(widget)
         column.addWidget(self.grid, 1)
         column.addWidget(self.bar)
@@ -201,8 +202,11 @@ class SortWorkspace(QWidget):
         session.history_changed.connect(self._show_history)
         session.state_changed.connect(self._show_state)
         session.progressed.connect(bar.show_progress)
-        session.unlearned.connect(self._offer_model)
+        session.moving.connect(self.moving.show_moving)
+        self.moving.stop_wanted.connect(session.stop_moving)
+        session.unlearned.connect(lambda words: tell(words, self.notices, self._shelf, self.models_wanted.emit))
         self._shelf.changed.connect(self._show_state)
+        self._shelf.classifier_changed.connect(lambda _: self.notices.clear())  # the other model knows other words
         folders.shown.connect(self._on_tray)
         folders.file_wanted.connect(self.file)
         folders.new_wanted.connect(self._make_class)
@@ -475,13 +479,3 @@ class SortWorkspace(QWidget):
 
     def _badge(self, image_id: str) -> str:
         return "done" if self.listing.tray == ALIKE and image_id in self.listing.best else ""
-
-    def _offer_model(self, words: Sequence[str]) -> None:
-        """The built-in model has not learned these words: says so, with the model that knows any word."""
-        shown = ", ".join(f"“{word}”" for word in words[:5]) + ("…" if len(words) > 5 else "")
-        text = self.tr("The built-in model has not learned %1.").replace("%1", shown)
-        spec = self._shelf.spec(OFFERED)
-        note = self.notices.show_message("warning", text, self.tr("A larger model knows any word; it is downloaded "
-                                         "once. Sorting by example works with every model."))  # fmt: skip
-        if spec is not None:
-            note.offer(self.tr("Get %1…").replace("%1", spec.title), self.models_wanted.emit)
