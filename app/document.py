@@ -13,11 +13,22 @@ from typing import Any, Protocol
 from PySide6.QtCore import QCoreApplication, QObject, Signal
 
 from app.commands import DocumentChange, Edit, EditCommand, History
+from app.counting import Counted, counted
 from app.instance import ImageRecord, ImageState, Instance
+from app.settings import QT_TRANSLATE_NOOP
 from inference.errors import AppError, StorageError, UsageError
 
 _GEOMETRY = ("mask", "polygon")
 _FIELDS = ("mask", "class_id", "score", "source", "prompts", "polygon", "locked", "visible", "note")
+_ADD = QT_TRANSLATE_NOOP("History", "Add instance"), QT_TRANSLATE_NOOP("History", "Add %n instances")
+_DELETE = QT_TRANSLATE_NOOP("History", "Delete instance"), QT_TRANSLATE_NOOP("History", "Delete %n instances")
+_CHANGE = QT_TRANSLATE_NOOP("History", "Change instance"), QT_TRANSLATE_NOOP("History", "Change %n instances")
+_LABEL = QT_TRANSLATE_NOOP("History", "Label instance"), QT_TRANSLATE_NOOP("History", "Label %n instances")
+_LOCK = QT_TRANSLATE_NOOP("History", "Lock instance"), QT_TRANSLATE_NOOP("History", "Lock %n instances")
+_UNLOCK = QT_TRANSLATE_NOOP("History", "Unlock instance"), QT_TRANSLATE_NOOP("History", "Unlock %n instances")
+_SHOW = QT_TRANSLATE_NOOP("History", "Show instance"), QT_TRANSLATE_NOOP("History", "Show %n instances")
+_HIDE = QT_TRANSLATE_NOOP("History", "Hide instance"), QT_TRANSLATE_NOOP("History", "Hide %n instances")
+_NOTE = QT_TRANSLATE_NOOP("History", "Note on instance"), QT_TRANSLATE_NOOP("History", "Note on %n instances")
 
 
 class DocumentStore(Protocol):
@@ -132,12 +143,12 @@ class Document(QObject):
 
     def add(self, instances: Iterable[Instance], text: str = "") -> None:
         """Puts instances on top of the others."""
-        self.swap((), instances, text or _tr("Add %n instance(s)"))
+        self.swap((), instances, text or _ADD)
 
     def remove(self, ids: Iterable[str], text: str = "") -> None:
-        self.swap(ids, (), text or _tr("Delete %n instance(s)"))
+        self.swap(ids, (), text or _DELETE)
 
-    def swap(self, removed_ids: Iterable[str], added_instances: Iterable[Instance], text: str) -> None:
+    def swap(self, removed_ids: Iterable[str], added_instances: Iterable[Instance], text: str | Counted) -> None:
         """Removes some and adds others as one step (union, split …); these take the place of the topmost removed."""
         gone, new = tuple(dict.fromkeys(removed_ids)), tuple(added_instances)
         for instance in self._known(gone):
@@ -164,19 +175,19 @@ class Document(QObject):
                 self._refuse_locked(old)
             if fields:
                 update[old.id] = fields
-        self._update(text or _tr("Change %n instance(s)"), update)
+        self._update(text or _CHANGE, update)
 
     def set_class(self, ids: Iterable[str], class_id: int | None) -> None:
-        self._set(ids, "class_id", class_id, _tr("Label %n instance(s)"))
+        self._set(ids, "class_id", class_id, _LABEL)
 
     def set_locked(self, ids: Iterable[str], locked: bool) -> None:
-        self._set(ids, "locked", locked, _tr("Lock %n instance(s)") if locked else _tr("Unlock %n instance(s)"))
+        self._set(ids, "locked", locked, _LOCK if locked else _UNLOCK)
 
     def set_visible(self, ids: Iterable[str], visible: bool) -> None:
-        self._set(ids, "visible", visible, _tr("Show %n instance(s)") if visible else _tr("Hide %n instance(s)"))
+        self._set(ids, "visible", visible, _SHOW if visible else _HIDE)
 
     def set_instance_note(self, ids: Iterable[str], note: str) -> None:
-        self._set(ids, "note", note, _tr("Note on %n instance(s)"))
+        self._set(ids, "note", note, _NOTE)
 
     def reorder(self, ids: Iterable[str]) -> None:
         """Puts all instances into this order, bottom to top. ValueError when it is not a permutation of them."""
@@ -289,14 +300,15 @@ class Document(QObject):
             self.meta_changed.emit()
         self.edited.emit(self.image_id)
 
-    def _run(self, text: str, edit: Edit, count: int = 1) -> None:
-        self.undo_stack.run(EditCommand(text.replace("%n", str(count)), edit, self._apply))
+    def _run(self, text: str | Counted, edit: Edit, count: int = 1) -> None:
+        said = text if isinstance(text, str) else counted("History", text, count)
+        self.undo_stack.run(EditCommand(said, edit, self._apply))
 
-    def _set(self, ids: Iterable[str], name: str, value: object, text: str) -> None:
+    def _set(self, ids: Iterable[str], name: str, value: object, text: Counted) -> None:
         chosen = self._known(dict.fromkeys(ids))
         self._update(text, {i.id: {name: value} for i in chosen if getattr(i, name) != value})
 
-    def _update(self, text: str, update: Mapping[str, Mapping[str, Any]]) -> None:
+    def _update(self, text: str | Counted, update: Mapping[str, Mapping[str, Any]]) -> None:
         if update:
             self._run(text, Edit(update=update), len(update))
 
@@ -323,5 +335,4 @@ def _difference(old: Instance, new: Instance) -> dict[str, Any]:
 
 
 def _tr(text: str) -> str:
-    """For the undo history; "%n" stands for how many."""
     return QCoreApplication.translate("History", text)

@@ -9,7 +9,9 @@ from typing import Any, Protocol
 
 from PySide6.QtCore import QCoreApplication, Qt
 
+from app.counting import counted
 from app.instance import ImageState, ImageSummary
+from app.settings import QT_TRANSLATE_NOOP
 from inference.errors import AppError
 
 
@@ -67,12 +69,14 @@ def _tool_tip(pictures: Pictures, image_id: str) -> str:
 def _spoken(pictures: Pictures, image_id: str) -> str:
     summary = pictures.summary(image_id)
     words = {ImageState.TODO: _tr("to do"), ImageState.DONE: _tr("done"), ImageState.FLAGGED: _tr("flagged")}
-    count = _tr("{count} instances").format(count=summary.count)
-    return f"{shown_name(image_id)}, {words[summary.state]}, {count}"
+    return f"{shown_name(image_id)}, {words[summary.state]}, {counted('ImageModel', _INSTANCES, summary.count)}"
 
 
 def _tr(text: str) -> str:
     return QCoreApplication.translate("ImageModel", text)
+
+
+_INSTANCES = QT_TRANSLATE_NOOP("ImageModel", "1 instance"), QT_TRANSLATE_NOOP("ImageModel", "%n instances")
 
 
 _OF_SUMMARY: dict[int, Callable[[ImageSummary], Any]] = {

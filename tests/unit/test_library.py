@@ -82,7 +82,7 @@ def test_what_a_row_tells(model: ImageModel, project: Project) -> None:
     assert index.data(Qt.ItemDataRole.DisplayRole) == "img2.png"
     assert index.data(Role.PATH) == project.folder / "img2.png"
     assert (index.data(Role.COUNT), index.data(Role.STATE), index.data(Role.FLAGGED)) == (1, ImageState.FLAGGED, True)
-    assert index.data(Qt.ItemDataRole.AccessibleTextRole) == "img2.png, flagged, 1 instances"
+    assert index.data(Qt.ItemDataRole.AccessibleTextRole) == "img2.png, flagged, 1 instance"
     assert index.data(Qt.ItemDataRole.ToolTipRole) == "img2.png"
     assert index.data(Qt.ItemDataRole.FontRole) is None
 

@@ -9,12 +9,16 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QWidget
 
 from app import clipboard
+from app.counting import counted
 from app.document import Document
 from app.instance import Instance
 from app.patches import bounding
+from app.settings import QT_TRANSLATE_NOOP
 from widgets.canvas.desk import Desk
 from widgets.canvas.tools.base import Tool
 from widgets.canvas.view import View
+
+_COPIED = QT_TRANSLATE_NOOP("Canvas", "Copied one instance."), QT_TRANSLATE_NOOP("Canvas", "Copied %n instances.")
 
 
 class CanvasCommands(QWidget):
@@ -126,7 +130,7 @@ class CanvasCommands(QWidget):
         mime = None if edits is None else edits.copied()
         if mime is not None:
             QGuiApplication.clipboard().setMimeData(mime)
-            self.desk.message.emit(self.tr("Copied %n instance(s).", "", len(self.desk.selection.ids)))
+            self.desk.message.emit(counted("Canvas", _COPIED, len(self.desk.selection.ids)))
 
     def cut(self) -> None:
         if self.desk.writable() is not None and self.desk.selection.ids:

@@ -19,14 +19,20 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.counting import counted
 from app.instance import LabelClass
 from app.labels import HOTKEYS
 from app.project.project import Project
+from app.settings import QT_TRANSLATE_NOOP
 from widgets.icons import icon
 from widgets.panels.class_model import COUNT, GROUP, HOTKEY, NAME, ClassModel
 from widgets.parts import label, reported, swatch, tool
 
 _COUNT_MS = 250
+_LOSE = (
+    QT_TRANSLATE_NOOP("ClassesPanel", "An instance loses its class when %1 is removed. This can be undone."),
+    QT_TRANSLATE_NOOP("ClassesPanel", "%n instances lose their class when %1 is removed. This can be undone."),
+)
 
 
 class ClassesPanel(QWidget):
@@ -176,8 +182,8 @@ class ClassesPanel(QWidget):
 
     def _agreed(self, rows: list[LabelClass], used: int) -> bool:
         names = ", ".join(f"“{row.name}”" for row in rows)
-        text = self.tr("%1 instances lose their class when %2 is removed. This can be undone.")
-        answer = QMessageBox.question(self, self.tr("Remove class"), text.replace("%1", str(used)).replace("%2", names))
+        text = counted("ClassesPanel", _LOSE, used).replace("%1", names)
+        answer = QMessageBox.question(self, self.tr("Remove class"), text)
         return answer is QMessageBox.StandardButton.Yes
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
