@@ -122,6 +122,17 @@ def test_what_was_filed_leaves_and_the_next_is_selected(grid: Grid) -> None:
     assert grid.selected_ids() == []
 
 
+def test_listing_anew_leaves_the_view_where_it_was_scrolled_to(grid: Grid) -> None:
+    ids = [f"{n}.jpg" for n in range(200)]
+    grid.show_pictures(ids)
+    grid.select_ids(ids[:1])
+    bar = grid.verticalScrollBar()
+    bar.setValue(bar.maximum())
+    assert bar.value() > 0
+    grid.show_pictures(ids)
+    assert (bar.value(), grid.current_id()) == (bar.maximum(), ids[0])
+
+
 def test_only_what_is_in_sight_is_asked_about(grid: Grid) -> None:
     asked = set()
     grid._grid.badge = lambda image_id: asked.add(image_id) or ""  # type: ignore[func-returns-value]

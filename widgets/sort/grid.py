@@ -21,6 +21,7 @@ from PySide6.QtCore import (
 from PySide6.QtGui import (
     QColor,
     QDrag,
+    QGuiApplication,
     QImage,
     QKeyEvent,
     QMouseEvent,
@@ -112,11 +113,19 @@ class Grid(QAbstractItemView):
             rows = [min(first, len(ids) - 1)]
             current = ids[rows[0]]
         if current is not None and (row := self._grid.row_of(current)) >= 0:
+            self.setAutoScroll(False)  # the view stays where the person has scrolled to
             self.selectionModel().setCurrentIndex(self._grid.index(row), _Flag.NoUpdate)
+            self.setAutoScroll(True)
         if rows:
             self.select_rows(rows)
         self._soon.start()
         self.chosen.emit()
+
+    @property
+    def held(self) -> bool:
+        """A band is being drawn or pictures are being dragged: nothing must change under the pointer now."""
+        pressed = bool(QGuiApplication.mouseButtons() & Qt.MouseButton.LeftButton)
+        return pressed and (self._band is not None or self.state() != _State.NoState)
 
     def set_edge(self, edge: int) -> None:
         """How large thumbnails are, in pixels."""

@@ -34,6 +34,7 @@ from widgets.sort.suggestions_bar import SuggestionsBar
 from widgets.sort.unlearned import tell
 
 _QUICK_S = 0.03
+_HELD_MS = 200
 _SHARE, _LATEST_S = 4.0, 2.0  # listing takes at most a fifth of the time, and waits no longer than this
 
 
@@ -391,6 +392,9 @@ class SortWorkspace(QWidget):
     def _list(self, *, anew: bool) -> None:
         """Lists what the tray holds now. Not while nobody looks: entering does it."""
         if not self.isVisible() and not anew:
+            return
+        if self.grid.held and not anew:
+            self._soon.start(_HELD_MS)
             return
         self._soon.stop()
         start = time.perf_counter()
