@@ -86,10 +86,12 @@ def test_clicks_select_as_everywhere(grid: Grid) -> None:
     assert len(grid.selected_ids()) == 40
 
 
-def test_a_band_begins_between_tiles(grid: Grid) -> None:
+@pytest.mark.parametrize(("corner", "expected"), [("topLeft", {0, 1, 4, 5}), ("bottomLeft", {4, 5})])
+def test_a_band_begins_between_tiles(grid: Grid, corner: str, expected: set[int]) -> None:
     grid.show_pictures([f"{n}.png" for n in range(40)])
-    start, end = grid.visualRect(grid.model().index(0, 0)).topLeft(), grid.visualRect(grid.model().index(5, 0)).center()
-    QTest.mousePress(grid.viewport(), Qt.MouseButton.LeftButton, pos=start + QPoint(1, 1))
+    start = getattr(grid.visualRect(grid.model().index(0, 0)), corner)() - QPoint(0, int(corner == "bottomLeft"))
+    end = grid.visualRect(grid.model().index(5, 0)).center()
+    QTest.mousePress(grid.viewport(), Qt.MouseButton.LeftButton, pos=start + QPoint(1, 0))
     for at in (start + QPoint(20, 20), end):
         QTest.mouseMove(grid.viewport(), at)
         move = QMouseEvent(
@@ -97,7 +99,7 @@ def test_a_band_begins_between_tiles(grid: Grid) -> None:
             Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier,
         )  # fmt: skip
         QApplication.sendEvent(grid.viewport(), move)
-    assert {"0.png", "1.png", "4.png", "5.png"} == set(grid.selected_ids())
+    assert {f"{n}.png" for n in expected} == set(grid.selected_ids())
     QTest.mouseRelease(grid.viewport(), Qt.MouseButton.LeftButton, pos=end)
 
 

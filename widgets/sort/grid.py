@@ -112,6 +112,7 @@ class Grid(QAbstractItemView):
         if not rows and first >= 0 and ids:
             rows = [min(first, len(ids) - 1)]
             current = ids[rows[0]]
+            self.scrollTo(self._grid.index(rows[0]))
         if current is not None and (row := self._grid.row_of(current)) >= 0:
             self.setAutoScroll(False)  # the view stays where the person has scrolled to
             self.selectionModel().setCurrentIndex(self._grid.index(row), _Flag.NoUpdate)
@@ -247,7 +248,8 @@ class Grid(QAbstractItemView):
         """A band takes what it touches; a click with Shift, or the keys, all from where they began to here."""
         selection = QItemSelection()
         if self._band is not None:
-            for rows in self._layout.within(QRect(self._inside(rect.topLeft()), rect.size())):
+            band = QRect(self._inside(rect.topLeft()), rect.size()).adjusted(_GAP, _GAP, -_GAP, -_GAP)
+            for rows in self._layout.within(band) if band.isValid() else ():
                 selection.select(self._grid.index(rows.start), self._grid.index(rows.stop - 1))
         else:
             ends = [self.indexAt(corner) for corner in (rect.topLeft(), rect.bottomRight())]
