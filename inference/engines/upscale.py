@@ -48,7 +48,7 @@ def mask_of_logits(low_res: Float32, width: int, height: int, threshold: float =
     """
     logits = np.ascontiguousarray(low_res, np.float32)
     if not (logits > threshold).any():
-        return _mask_of_runs(height, width, np.array([height * width]))
+        return mask_of_runs(height, width, np.array([height * width]))
     blend = _rounding()
     mask = None
     told_apart = height * 4 * _DOUBT < logits.shape[0]  # towers of 64,000 rows on 256 are still right
@@ -160,7 +160,7 @@ def _assembled(heads: Bool, tails: Bool, inner: Int, first: int, width: int, hei
     start = [first * height] if heads[0] else []
     stop = (first + len(heads) // len(low)) * height
     ends = [stop] if tails[-1] and stop < width * height else []
-    return _mask_of_runs(height, width, np.diff(np.concatenate([[0], start, changes, ends, [width * height]])))
+    return mask_of_runs(height, width, np.diff(np.concatenate([[0], start, changes, ends, [width * height]])))
 
 
 def _divided(number: Int, by: int) -> tuple[Int, Int]:
@@ -179,7 +179,8 @@ def _columns(logits: Float32, width: int, threshold: np.float32) -> tuple[Float3
     return blended[first:last], first
 
 
-def _mask_of_runs(height: int, width: int, runs: npt.NDArray[Any]) -> Mask:
+def mask_of_runs(height: int, width: int, runs: npt.NDArray[Any]) -> Mask:
+    """The mask of run lengths, column by column, the first of them outside."""
     code = coco.frPyObjects({"size": [height, width], "counts": runs.astype(np.uint32)}, height, width)
     return Mask(height, width, code["counts"].decode("ascii"))
 
