@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
 def evaluate(
     ctx: typer.Context,
     data: Annotated[Path, typer.Option(help="A COCO file, a folder with one, or an Oxford pets folder.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Where evaluation.json and objects.csv go.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Where report.html, evaluation.json and tables go.")],
     model: Annotated[str, typer.Option("--model", "-m", help="A model's id, or a weights file.")] = "starter",
     prompts: Annotated[str, typer.Option(help="box, click or box,click.")] = "box,click",
     clicks: Annotated[int, typer.Option(help="Simulated clicks an object.", min=1, max=20)] = 5,
@@ -33,11 +33,16 @@ def evaluate(
     grabcut: Annotated[bool, typer.Option(help="Measure OpenCV's GrabCut from the same boxes too.")] = True,
     seed: Annotated[int, typer.Option(help="Chooses the objects under --limit.")] = 0,
     split: Annotated[str, typer.Option(help="The split to use of a folder with several: val, test, train.")] = "val",
+    noc_clicks: Annotated[
+        int, typer.Option(help="Count clicks until the mask is good (NoC), up to so many; 0 does not.", min=0, max=100)
+    ] = 20,
+    border: Annotated[str, typer.Option(help="What uncertain borders are: ignore, inside or outside.")] = "ignore",
+    threshold_curve: Annotated[bool, typer.Option(help="Cut the masks at other thresholds too.")] = True,
     force_device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:N or mps.")] = None,
     models_dir: Annotated[Path | None, typer.Option(help="Where models are kept.")] = None,
     json: JsonOption = False,
 ) -> None:
-    """Measure a model: mean IoU for a box and after simulated clicks, beside GrabCut.
+    """Measure a model: IoU, Dice, boundary and clicks needed, for a box and after simulated clicks, beside GrabCut.
 
     Every click goes to the centre of the largest error, as in the interactive-segmentation protocol.
     """
@@ -57,6 +62,9 @@ def evaluate(
         seed=seed,
         split=split,
         device=force_device,
+        noc=noc_clicks,
+        border=border,
+        curves=threshold_curve,
     )
     with voice.progress("evaluate") as meter, job_context(meter.report) as context:
         result = run(request, context)
@@ -110,9 +118,18 @@ def _words(text: str) -> tuple[str, ...]:
 def _show(voice: Output, figures: dict[str, Any], out: Path) -> None:
     keys = [k for k in figures if k == "box" or k.startswith("click") or k == "grabcut_box"]
     rows = [["all", figures["objects"], *(f"{figures[k]:.3f}" for k in keys)]]
-    for group in ("by_source", "by_size"):
+    for group in ("by_class", "by_source", "by_size"):
         for name, values in figures[group].items():
             rows.append([name, values["objects"], *(f"{values[k]:.3f}" if k in values else "–" for k in keys)])
     voice.table("Mean IoU", ["", "n", *(key.removesuffix("_box") for key in keys)], rows)
+    for goal, noc in figures.get("noc", {}).items():
+        if goal != "at_most":
+            voice.say(
+                f"NoC@{goal}: {noc['mean']:.2f} clicks; {noc['failures']} of {figures['objects']} never got there."
+            )
+    for key, pooled in figures["categories"].items():
+        if key in ("box", "click1") and len(pooled) < 12:
+            parts = ", ".join(f"{name} {v:.3f}" for name, v in pooled.items() if name not in ("mean", "confidence"))
+            voice.say(f"Pixels pooled, {key}: mean IoU {pooled['mean']:.3f} ({parts}).")
     times = ", ".join(f"{key} {seconds * 1000:.0f} ms" for key, seconds in figures["seconds"].items())
-    voice.say(f"Median times on {figures['device']}: {times}. Written to {out}.")
+    voice.say(f"Median times on {figures['device']}: {times}. Report: {out / 'report.html'}")

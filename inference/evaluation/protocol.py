@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from inference.evaluation.metrics import Counts, Outline, counts_of
 from inference.prompts import Box, Point, Prompts
 from inference.training.clicks import correction_click
 
@@ -22,19 +23,41 @@ BoolMap = npt.NDArray[np.bool_]
 
 @dataclass(slots=True)
 class Outcome:
-    """What came out for one object: IoU by key ("box", "click1" …, "grabcut_box"), seconds by key, and the masks."""
+    """What came out for one object, by key ("box", "click1" …, "grabcut_box").
 
-    iou: dict[str, float] = field(default_factory=dict)
+    Attributes:
+        counts: pixels right and wrong.
+        boundary: the boundary F-score, when the outline was given.
+        seconds: of one answer.
+        masks: (H, W), when they are to be kept.
+        low_res: the logits of the answer, when they are to be kept.
+        clicks: IoU after each click, further than the keys go when clicks were counted (NoC).
+    """
+
+    counts: dict[str, Counts] = field(default_factory=dict)
+    boundary: dict[str, float] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     masks: dict[str, BoolMap] = field(default_factory=dict)
+    low_res: dict[str, npt.NDArray[np.float32]] = field(default_factory=dict)
+    clicks: list[float] = field(default_factory=list)
+
+    @property
+    def iou(self) -> dict[str, float]:
+        """IoU by key."""
+        return {key: counts.iou for key, counts in self.counts.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Counting:
+    """How the number of clicks is counted (NoC): at most `most` of them, until the IoU reaches `until`."""
+
+    most: int = 20
+    until: float = 0.9
 
 
 def iou_of(answer: BoolMap, truth: BoolMap, ignore: BoolMap | None = None) -> float:
     """Intersection over union of two (H, W) masks, outside of `ignore`; 1 when both are empty."""
-    if ignore is not None:
-        answer, truth = answer & ~ignore, truth & ~ignore
-    union = int(np.count_nonzero(answer | truth))
-    return float(np.count_nonzero(answer & truth)) / union if union else 1.0
+    return counts_of(answer, truth, ignore).iou
 
 
 def tight_box(truth: BoolMap) -> tuple[int, int, int, int]:
@@ -79,6 +102,11 @@ class SegmenterAnswerer:
         best = self._segmenter.decode(self._embedding, prompts, None if previous is None else previous[0])[0]
         return self._segmenter.full_mask(self._embedding, best).array(), best.low_res[None]
 
+    def mask_at(self, low_res: npt.NDArray[np.float32], threshold: float) -> BoolMap:
+        """An answer's logits (1, h, w) as a mask (H, W) of the picture, cut at another threshold."""
+        assert self._embedding is not None
+        return self._segmenter.full_mask(self._embedding, low_res[0], threshold).array()
+
 
 class Answerer:
     """Asks a model that is being trained as the application would: dense prompts where it wants them, for one click
@@ -114,39 +142,53 @@ class Answerer:
 
 
 def run_protocol(
-    answerer: Answers, truth: BoolMap, box: bool, clicks: int, ignore: BoolMap | None = None, keep: bool = False
+    answerer: Answers,
+    truth: BoolMap,
+    box: bool,
+    clicks: int,
+    ignore: BoolMap | None = None,
+    keep: bool = False,
+    outline: Outline | None = None,
+    counting: Counting | None = None,
 ) -> Outcome:
     """One object of the picture that `answerer` has: a tight box, and from scratch `clicks` clicks.
 
     Each click goes to the centre of the largest error so far (the first: of the object) and carries the logits before.
+    With `counting` the clicks go on after that, without keys, until the object is good enough.
     """
     outcome = Outcome()
+
+    def note(key: str, mask: BoolMap, low_res: npt.NDArray[np.float32] | None, seconds: float) -> None:
+        outcome.counts[key] = counts_of(mask, truth, ignore)
+        if outline is not None:
+            outcome.boundary[key] = outline.f_score(mask)
+        if seconds > 0:
+            outcome.seconds[key] = seconds
+        if keep:
+            outcome.masks[key] = mask
+            if low_res is not None:
+                outcome.low_res[key] = low_res
+
     if box:
         started = time.perf_counter()
-        mask, _ = answerer.answer([], tight_box(truth), None)
-        _note(outcome, "box", mask, truth, ignore, time.perf_counter() - started, keep)
+        mask, low_res = answerer.answer([], tight_box(truth), None)
+        note("box", mask, low_res, time.perf_counter() - started)
     given: list[tuple[float, float, bool]] = []
     previous: npt.NDArray[np.float32] | None = None
     mask = np.zeros_like(truth)
-    for number in range(1, clicks + 1):
+    most = max(clicks, counting.most if counting else 0)
+    for number in range(1, most + 1):
+        if number > clicks and (counting is None or (outcome.clicks and max(outcome.clicks) >= counting.until)):
+            break
         wrong = mask if ignore is None else np.where(ignore, truth, mask)
         click = correction_click(truth, wrong)
+        seconds = 0.0
         if click is not None:
             given.append((click[0] + 0.5, click[1] + 0.5, click[2]))
             started = time.perf_counter()
             mask, previous = answerer.answer(given, None, previous)
             seconds = time.perf_counter() - started
-        else:
-            seconds = 0.0
-        _note(outcome, f"click{number}", mask, truth, ignore, seconds, keep)
+        outcome.clicks.append(iou_of(mask, truth, ignore))
+        if number <= clicks:
+            note(f"click{number}", mask, previous, seconds)
     return outcome
-
-
-def _note(
-    outcome: Outcome, key: str, mask: BoolMap, truth: BoolMap, ignore: BoolMap | None, seconds: float, keep: bool
-) -> None:
-    outcome.iou[key] = iou_of(mask, truth, ignore)
-    if seconds > 0:
-        outcome.seconds[key] = seconds
-    if keep:
-        outcome.masks[key] = mask

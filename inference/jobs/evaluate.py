@@ -1,8 +1,7 @@
-"""The job behind `main.py evaluate`: mean IoU of a model for a box and after simulated clicks, beside GrabCut."""
+"""The job behind `main.py evaluate`: how good a model is for a box and after simulated clicks, beside GrabCut."""
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -11,11 +10,10 @@ from inference.errors import AppError, StorageError, UsageError
 from inference.protocol import Context
 
 if TYPE_CHECKING:
-    from inference.evaluation.objects import Chosen
-    from inference.evaluation.protocol import Answers
-    from inference.evaluation.report import Row
+    from inference.evaluation.measure import Plan, Row
 
 PROMPTS = ("box", "click")
+MOST_CLICKS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +23,7 @@ class EvaluateRequest:
     Attributes:
         data: a COCO file, a folder with one, or an Oxford pets folder (its `split`).
         model: a weights file.
-        out: the folder for `evaluation.json` and `objects.csv`.
+        out: the folder for `evaluation.json`, `objects.csv`, `pictures.csv`, `report.html` and its pictures.
         prompts: "box", "click" or both.
         clicks: how many clicks an object gets.
         min_area: the least share of its picture that an object covers.
@@ -34,6 +32,9 @@ class EvaluateRequest:
         grabcut: measure GrabCut from the same boxes too.
         split: which split of a folder that has several.
         device: where the model runs, see `inference.engines.device.choose`; always in float32.
+        noc: up to so many clicks are counted until the mask is good (NoC); 0: they are not.
+        border: what uncertain pixels are, "ignore", "inside" or "outside".
+        curves: cut the masks at other thresholds too, for the threshold curve.
     """
 
     data: str
@@ -48,6 +49,9 @@ class EvaluateRequest:
     seed: int = 0
     split: str = "val"
     device: str | None = None
+    noc: int = MOST_CLICKS
+    border: str = "ignore"
+    curves: bool = True
 
     lane: ClassVar[str] = "child"
 
@@ -56,7 +60,9 @@ class EvaluateRequest:
         words = ["evaluate", "--data", self.data, "--model", self.model, "--out", self.out, "--split", self.split]
         words += ["--prompts", ",".join(self.prompts), "--clicks", str(self.clicks), "--seed", str(self.seed)]
         words += ["--min-area", str(self.min_area), "--limit", str(self.limit), "--exclude", ",".join(self.exclude)]
+        words += ["--noc-clicks", str(self.noc), "--border", self.border]
         words += ["--force-device", self.device] if self.device else []
+        words += [] if self.curves else ["--no-threshold-curve"]
         return words if self.grabcut else [*words, "--no-grabcut"]
 
     @staticmethod
@@ -79,9 +85,10 @@ def run(request: EvaluateRequest, context: Context) -> EvaluateResult:
     from inference.engines import device as devices
     from inference.engines.architecture import load_checkpoint
     from inference.engines.segmenter import Segmenter
+    from inference.evaluation import evaluation_page, report
+    from inference.evaluation.measure import measure_picture
     from inference.evaluation.objects import choose_objects
     from inference.evaluation.protocol import SegmenterAnswerer
-    from inference.evaluation.report import summary, write
     from inference.training.data import find_data
 
     _check(request)
@@ -90,75 +97,66 @@ def run(request: EvaluateRequest, context: Context) -> EvaluateResult:
     records = find_data(Path(request.data), request.split, failures)
     chosen = choose_objects(records, request.min_area, request.exclude, request.limit, request.seed)
     if not chosen:
-        raise UsageError(
-            "The data set has no object that is large enough and not excluded.", request.data, "Lower --min-area."
-        )
+        raise _nothing(request)
     devices.apply(device)
     model, config = load_checkpoint(request.model)
     segmenter = Segmenter(model, config, device)
     answerer = SegmenterAnswerer(segmenter)
+    plan = _plan(request)
     rows: list[Row] = []
+    worst = evaluation_page.Worst(plan.keep[0])
     for number, picture in enumerate(chosen):
         context.progress(number, len(chosen), picture.record.path.name)
         try:
-            rows += _evaluate_picture(picture, answerer, request)
+            for measured in measure_picture(picture, answerer, plan):
+                rows.append(measured.row)
+                worst.add(measured)
         except AppError as error:
             failures.append(error)
-    context.progress(len(chosen), len(chosen), "done")
-    figures = summary(rows) | {"model": request.model, "data": request.data, "device": segmenter.device.name}
+    if not rows:
+        raise failures[0] if failures else _nothing(request)
+    context.progress(len(chosen), len(chosen), "writing the report")
+    figures = report.summary(rows, plan.thresholds, request.noc if plan.counting else 0)
+    figures |= {"model": request.model, "data": request.data, "device": segmenter.device.name, "border": request.border}
     try:
-        write(rows, figures, Path(request.out))
+        report.write(rows, figures, Path(request.out))
+        evaluation_page.write(rows, figures, worst, Path(request.out))
     except OSError as error:
         raise StorageError("The evaluation could not be written.", request.out, "Choose another folder.") from error
     return EvaluateResult(figures, tuple(failures))
 
 
 def _check(request: EvaluateRequest) -> None:
+    from inference.evaluation.measure import BORDERS
+
     unknown = set(request.prompts) - set(PROMPTS)
     if unknown or not request.prompts:
         raise UsageError(f"There are no such prompts: {', '.join(sorted(unknown))}.", remedy="Use box, click or both.")
     if request.clicks < 1:
         raise UsageError("At least one click is needed.", remedy="Give --clicks 1 or more.")
+    if request.border not in BORDERS:
+        raise UsageError(f"A border cannot be “{request.border}”.", remedy=f"Use {', '.join(BORDERS)}.")
 
 
-def _evaluate_picture(picture: Chosen, answerer: Answers, request: EvaluateRequest) -> list[Row]:
-    import numpy as np
+def _nothing(request: EvaluateRequest) -> UsageError:
+    return UsageError(
+        "The data set has no object that is large enough and not excluded.", request.data, "Lower --min-area."
+    )
 
-    from inference.errors import ImageError
-    from inference.evaluation.grabcut import grabcut
-    from inference.evaluation.protocol import iou_of, run_protocol, tight_box
-    from inference.evaluation.report import Row
-    from inference.pictures import read_rgb
-    from inference.training.data import thing_mask
 
-    record = picture.record
-    rgb = read_rgb(record.path)
-    started = time.perf_counter()
-    answerer.set_image(rgb)
-    encode = time.perf_counter() - started
-    rows = []
-    for index in picture.things:
-        soft = thing_mask(record, index)
-        if soft.shape != rgb.shape[:2]:
-            raise ImageError(
-                f"The picture is {rgb.shape[1]} × {rgb.shape[0]} pixels, its mask {soft.shape[1]} × {soft.shape[0]}.",
-                record.path,
-                "Use the pictures that were annotated.",
-            )
-        truth, unsure = soft > 200, (soft > 50) & (soft <= 200)
-        ignore = unsure if unsure.any() else None
-        if not truth.any() or np.count_nonzero(truth) < request.min_area * truth.size:
-            continue
-        outcome = run_protocol(
-            answerer, truth, "box" in request.prompts, request.clicks if "click" in request.prompts else 0, ignore
-        )
-        if request.grabcut:
-            started = time.perf_counter()
-            answer = grabcut(rgb, tight_box(truth))
-            outcome.seconds["grabcut_box"] = time.perf_counter() - started
-            outcome.iou["grabcut_box"] = iou_of(answer, truth, ignore)
-        outcome.seconds["encode"] = encode
-        thing = record.things[index]
-        share = float(truth.mean())
-        rows.append(Row(record.path.name, index, record.source, thing.category, share, outcome.iou, outcome.seconds))
-    return rows
+def _plan(request: EvaluateRequest) -> Plan:
+    from inference.evaluation.evaluation_page import worst_key
+    from inference.evaluation.measure import BORDERS, THRESHOLDS, Plan
+    from inference.evaluation.protocol import Counting
+
+    clicks = request.clicks if "click" in request.prompts else 0
+    return Plan(
+        box="box" in request.prompts,
+        clicks=clicks,
+        counting=Counting(request.noc) if clicks and request.noc else None,
+        grabcut=request.grabcut,
+        thresholds=THRESHOLDS if request.curves else (),
+        min_area=request.min_area,
+        unsure=next(border for border in BORDERS if border == request.border),
+        keep=(worst_key(("click1",) if clicks else ("box",)),),
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,12 @@ from inference.engines.architecture import build_model, save_checkpoint
 from inference.engines.segmenter import Segmenter
 from inference.errors import UsageError
 from inference.evaluation.grabcut import grabcut
+from inference.evaluation.measure import name_of
 from inference.evaluation.objects import choose_objects
 from inference.evaluation.protocol import Answerer, SegmenterAnswerer, iou_of, run_protocol, tight_box
 from inference.jobs.evaluate import EvaluateRequest, run
 from inference.pictures import read_rgb
-from inference.training.data import find_data, thing_mask
+from inference.training.data import Record, find_data, thing_mask
 from tests.unit.training_scene import TINY, write_scene
 
 
@@ -127,10 +129,23 @@ def test_the_job_reports_and_lists_broken_pictures(tmp_path: Path) -> None:
     assert 0 <= figures["box"] <= 1 and figures["seconds"]["click"] > 0 and figures["seconds"]["grabcut_box"] > 0
     assert [Path(f.path or "").name for f in result.failures] == ["train_2.png"]
     assert len((tmp_path / "out" / "objects.csv").read_text().splitlines()) == 4
+    head, *rows = csv.reader((tmp_path / "out" / "pictures.csv").read_text().splitlines())
+    assert head[:3] == ["image", "objects", "box"] and {"click2_dice", "box_boundary_f", "click1_accuracy"} <= set(head)
+    assert [row[0] for row in rows] == ["train_0.png", "train_1.png", "train_3.png"]
+    assert figures["noc"]["at_most"] == 20 and set(figures["thresholds"]) == {"logits", "box", "click1", "click2"}
+    cut_as_in_use = figures["thresholds"]["box"][figures["thresholds"]["logits"].index(0.0)]
+    assert cut_as_in_use == figures["box"]
+    for name in ("curves.png", "worst.png"):
+        assert read_rgb(tmp_path / "out" / name).shape[0] > 100
+    page = (tmp_path / "out" / "report.html").read_text("utf-8")
+    assert page.count("data:image/png;base64,") == 2 and "NoC@85" in page and 'src="curves' not in page
     assert listener.calls[-1][:2] == (3, 3)  # the broken one is found when the data set is read
 
 
-@pytest.mark.parametrize("changes", [{"prompts": ("lasso",)}, {"clicks": 0}, {"min_area": 0.9}, {"device": "abacus"}])
+@pytest.mark.parametrize(
+    "changes",
+    [{"prompts": ("lasso",)}, {"clicks": 0}, {"min_area": 0.9}, {"device": "abacus"}, {"border": "mine"}],
+)
 def test_senseless_requests_are_refused(tmp_path: Path, changes: dict[str, Any]) -> None:
     scene = write_scene(tmp_path)
     model = save_checkpoint(build_model(TINY), TINY, tmp_path / "m.safetensors")
@@ -142,9 +157,48 @@ def test_boxes_alone(tmp_path: Path) -> None:
     scene = write_scene(tmp_path, pictures=1)
     model = save_checkpoint(build_model(TINY), TINY, tmp_path / "m.safetensors")
     request = EvaluateRequest(
-        str(scene), str(model), str(tmp_path / "out"), prompts=("box",), grabcut=False, device="cpu"
+        str(scene), str(model), str(tmp_path / "out"), prompts=("box",), grabcut=False, device="cpu", curves=False
     )
     figures = run(request, Listener()).figures
     assert "box" in figures and "click1" not in figures and "grabcut_box" not in figures
     assert figures["device"] == "CPU"
-    assert request.argv()[0] == "evaluate" and {"--no-grabcut", "--force-device"} <= set(request.argv())
+    assert "noc" not in figures and "thresholds" not in figures
+    switches = {"--no-grabcut", "--force-device", "--no-threshold-curve"}
+    assert request.argv()[0] == "evaluate" and switches <= set(request.argv())
+
+
+def _pets(folder: Path) -> Path:
+    """Two pictures in the layout of the Oxford-IIIT Pet set: a cat and a dog, with an uncertain border."""
+    (folder / "images").mkdir(parents=True)
+    (folder / "annotations" / "trimaps").mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for name, x in (("Bengal_1", 40), ("american_bulldog_2", 60)):
+        trimap = np.full((96, 128), 2, np.uint8)
+        cv2.circle(trimap, (x, 48), 24, 3, -1)
+        cv2.circle(trimap, (x, 48), 20, 1, -1)
+        cv2.imwrite(str(folder / "images" / f"{name}.jpg"), rng.integers(0, 255, (96, 128, 3)).astype(np.uint8))
+        cv2.imwrite(str(folder / "annotations" / "trimaps" / f"{name}.png"), trimap)
+    (folder / "annotations" / "test.txt").write_text("Bengal_1 6 1 1\namerican_bulldog_2 2 2 1\n")
+    return folder
+
+
+@pytest.mark.parametrize(("border", "radius"), [("ignore", 20), ("inside", 24), ("outside", 20)])
+def test_pets_are_cats_dogs_and_background(tmp_path: Path, border: str, radius: int) -> None:
+    pets = _pets(tmp_path / "pets")
+    model = save_checkpoint(build_model(TINY), TINY, tmp_path / "m.safetensors")
+    request = EvaluateRequest(
+        str(pets), str(model), str(tmp_path / "out"), clicks=1, split="test", border=border, noc=0
+    )
+    figures = run(request, Listener()).figures
+    assert set(figures["by_class"]) == {"cat", "dog"}
+    assert set(figures["categories"]["click1"]) == {"cat", "dog", "background", "mean", "confidence"}
+    rows = list(csv.DictReader((tmp_path / "out" / "objects.csv").read_text().splitlines()))
+    assert [row["category"] for row in rows] == ["cat", "dog"]
+    assert float(rows[0]["share"]) == pytest.approx(np.pi * radius**2 / (96 * 128), rel=0.05)
+    assert request.border in request.argv()
+
+
+def test_pictures_of_sam2s_layout_go_by_their_folders(tmp_path: Path) -> None:
+    record = Record(tmp_path / "JPEGImages" / "a cat" / "00000.jpg", "s", ())
+    assert name_of(record) == "a cat"
+    assert name_of(Record(tmp_path / "b.jpg", "s", ())) == "b.jpg"
