@@ -30,7 +30,7 @@ from inference.prompts import Prompts
 
 Rgb = npt.NDArray[np.uint8]
 VIVID = ("#22d3ee", "#ff4fa3", "#a3e635", "#ff9f1c", "#7c5cff")
-DESCRIPTION = "Subjects segmented by Winnow"  # also how a later run knows the folder as one of its kind
+DESCRIPTION = "Subjects segmented by Winnow"
 INDEX = "annotations.json"
 KINDS = ("masks", "cutouts", "overlays")
 CATEGORY = {"id": 1, "name": "subject", "supercategory": ""}
@@ -65,6 +65,8 @@ class OutputFolder:
         folder: made when it is not there.
         inputs: pictures that must not be replaced.
         also: other names in the folder that will be written.
+        description: what its annotations say of themselves, by which a later run knows the folder as one of its kind.
+        category: the only one of its annotations.
 
     Raises StorageError when the folder cannot be made, UsageError when what it would replace comes from elsewhere.
     """
@@ -72,6 +74,8 @@ class OutputFolder:
     folder: Path
     inputs: Iterable[Path] = ()
     also: tuple[str, ...] = ()
+    description: str = DESCRIPTION
+    category: dict[str, Any] = field(default_factory=lambda: dict(CATEGORY))
     _names: dict[Path, str] = field(default_factory=dict)
     _images: dict[Path, dict[str, Any]] = field(default_factory=dict)
     _annotations: list[dict[str, Any]] = field(default_factory=list)
@@ -109,11 +113,11 @@ class OutputFolder:
     def finish(self) -> Path:
         """Writes `annotations.json` (COCO instances; masks as compressed RLE) for everything added, and returns it."""
         coco = {
-            "info": {"description": DESCRIPTION, "version": "1.0"},
+            "info": {"description": self.description, "version": "1.0"},
             "licenses": [],
             "images": list(self._images.values()),
             "annotations": self._annotations,
-            "categories": [CATEGORY],
+            "categories": [self.category],
         }
         # A file name that is no UTF-8 holds surrogates: as \udcff they are JSON, and read back as the same name.
         return self.save(INDEX, json.dumps(coco, ensure_ascii=False, indent=1).encode("utf-8", "backslashreplace"))
@@ -139,7 +143,7 @@ class OutputFolder:
         if not index.exists():
             return False
         with index.open("rb") as file:
-            if DESCRIPTION.encode() in file.read(200):
+            if self.description.encode() in file.read(200):
                 return True
         raise _from_elsewhere(index)
 
@@ -169,7 +173,7 @@ class OutputFolder:
             {
                 "id": len(self._annotations) + 1,
                 "image_id": image["id"],
-                "category_id": CATEGORY["id"],
+                "category_id": self.category["id"],
                 "segmentation": mask.rle,
                 "area": mask.area,
                 "bbox": list(mask.bbox),

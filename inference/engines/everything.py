@@ -20,7 +20,7 @@ from torchvision.ops import nms
 from inference.engines.embedding import Embedding
 from inference.engines.everything_candidate import Candidate, Frame
 from inference.engines.everything_decoder import PointDecoder
-from inference.engines.everything_nms import Placed, near_crop_edge, survivors
+from inference.engines.everything_nms import PlacedBoxes, near_crop_edge, survivors
 from inference.engines.everything_points import Points
 from inference.engines.postprocess import clean
 from inference.engines.segmenter import Segmenter
@@ -86,7 +86,10 @@ def find_everything(
         scores = np.array([1 / (c.size[0] * c.size[1]) for _, c in found], np.float32)
         corners = [c.box[:2] for _, c in found]
         found = [found[i] for i in survivors([c for c, _ in found], corners, scores, options.crop_nms_thresh)]
-    masks = [search.finished(candidate, crop) for candidate, crop in found]
+    masks = []
+    for candidate, crop in found:
+        report(search.total, search.total, [])
+        masks.append(search.finished(candidate, crop))
     return _cleaned([m for m in masks if m.mask.area], options)
 
 
@@ -110,7 +113,7 @@ class _Search:
         )
         self._held = 0
         self._finished: dict[Candidate, FoundMask] = {}
-        self._shown = Placed()
+        self._shown = PlacedBoxes()
         self._number = 0
 
     def grid(self, crop: Crop) -> npt.NDArray[np.float64]:

@@ -1,7 +1,7 @@
 """A candidate of the search: kept as the small piece of logits that matters, measured without a full-size mask.
 
-Area, stability and box are worked out on the low-resolution logits, between whose samples bilinear upscaling draws
-straight lines. Where such a figure lies so close to a limit that a pixel could decide, the full-size mask does; the
+Stability and box are worked out on the low-resolution logits, between whose samples bilinear upscaling draws straight
+lines. Where such a figure lies so close to a limit that a pixel could decide, the full-size mask does; the
 decisions are those of `SAM2AutomaticMaskGenerator`, and the masks that come out are its masks.
 """
 
@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import torch
+import torch.nn.functional as F
 
 from inference.engines.upscale import mask_of_logits
 from inference.masks import Mask
@@ -21,7 +23,8 @@ Box = tuple[float, float, float, float]
 
 _OUTSIDE = np.float32(-1024.0)  # stands for logits that no cut-off reaches
 _SMALL = 512 * 512  # pixels up to which full-size masks cost as little as measuring does
-_AREA_DOUBT = 1.0  # cells that an area measured on a patch may be off, for each square root of its area
+_FINER = 4  # how much finer than the logits areas are counted
+_DOUBT, _DOUBT_OF_SMALL = 0.003, 0.25  # how far a stability may be off; the latter for a mask of one cell
 _SLACK = 2.0  # pixels that a measured edge of a box may be off
 
 
@@ -97,9 +100,9 @@ class Candidate:
         if self.empty:
             return False
         if not self.frame.exact:
-            inner, outer = (_cells(self._patch, t) for t in (self.cut + self.offset, self.cut - self.offset))
+            inner, outer = _cells(self._patch, (self.cut + self.offset, self.cut - self.offset))
             estimate = inner / outer if outer else 0.0
-            if abs(estimate - limit) > _AREA_DOUBT / max(outer, 1.0) ** 0.5:
+            if abs(estimate - limit) > _DOUBT + _DOUBT_OF_SMALL / max(outer, 1.0) ** 0.5:
                 return bool(estimate >= limit)
         return bool(self.stability >= np.float32(limit))
 
@@ -155,18 +158,13 @@ class Candidate:
         return logits
 
 
-def _cells(patch: Float32, cut: np.float32) -> float:
-    """The area over a cut-off in low-resolution cells: along y as straight lines between samples, along x by samples.
+def _cells(patch: Float32, cuts: tuple[np.float32, ...]) -> list[float]:
+    """The areas over cut-offs in low-resolution cells, counted on a copy four times as fine.
 
-    The half cells above the first and below the last sample count for those that lie at the picture's edge; in others
-    they are outside.
+    Beyond its first and last samples a patch goes on as they are: outside, or at the picture's edge as torch has it.
     """
-    upper, lower = patch[:-1] - cut, patch[1:] - cut
-    highest = np.maximum(upper, lower)
-    span = np.abs(upper - lower)
-    np.maximum(span, highest, out=span)  # both over: the share becomes 1; neither: it is clipped to 0
-    share = np.clip(highest / np.maximum(span, np.float32(1e-12)), 0, 1)
-    return float(share.sum()) + 0.5 * (int((patch[0] > cut).sum()) + int((patch[-1] > cut).sum()))
+    fine = F.interpolate(torch.from_numpy(patch)[None, None], scale_factor=_FINER, mode="bilinear", align_corners=False)
+    return [int((fine > float(cut)).sum()) / _FINER**2 for cut in cuts]
 
 
 def _extent(patch: Float32, cut: float) -> tuple[float, float]:

@@ -12,7 +12,7 @@ from inference.engines.everything_candidate import Box, Candidate
 Floats = npt.NDArray[np.float32]
 
 
-class Placed:
+class PlacedBoxes:
     """Candidates (none of them empty) with their boxes in the whole picture, for comparing them."""
 
     def __init__(self) -> None:
@@ -65,7 +65,7 @@ def survivors(
 ) -> list[int]:
     """The indices that `torchvision.ops.nms` keeps, the highest score first; equal scores in their order."""
     order = np.argsort(-scores, kind="stable")
-    placed = Placed()
+    placed = PlacedBoxes()
     placed.add(candidates, corners)
     alive = np.ones(len(order), bool)
     kept = []
