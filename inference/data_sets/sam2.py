@@ -23,7 +23,7 @@ def read_sam2(folder: Path, names: Path | None = None) -> DataSet:
     """
     result = DataSet()
     labels = _object_labels(folder)
-    for name in _names(folder, names):
+    for name in names_of(folder, names):
         try:
             result.samples.append(_sam2_sample(folder, name, labels.get(name, {})))
         except (FormatError, ImageError) as error:
@@ -35,7 +35,7 @@ def read_sam2(folder: Path, names: Path | None = None) -> DataSet:
 
 def _sam2_sample(folder: Path, name: str, labels: dict[str, str]) -> Sample:
     picture = confined([folder / "JPEGImages"], f"{name}/00000.jpg", folder)
-    numbers = _index_map(confined([folder / "Annotations"], f"{name}/00000.png", folder))
+    numbers = index_map(confined([folder / "Annotations"], f"{name}/00000.png", folder))
     width, height = read_size(picture)
     if numbers.shape != (height, width):
         size = f"{numbers.shape[1]} × {numbers.shape[0]}, the picture {width} × {height}"
@@ -48,7 +48,7 @@ def _sam2_sample(folder: Path, name: str, labels: dict[str, str]) -> Sample:
     return Sample(name, picture, width, height, objects)
 
 
-def _index_map(path: Path) -> np.ndarray:
+def index_map(path: Path) -> np.ndarray:
     """The numbers of a palette or greyscale PNG, not its colours."""
     read_size(path)  # the pixel limit and the format, checked on the header
     try:
@@ -60,7 +60,8 @@ def _index_map(path: Path) -> np.ndarray:
         raise FormatError(f"The annotation cannot be read ({error}).", path, "Write it anew.") from error
 
 
-def _names(folder: Path, names: Path | None) -> list[str]:
+def names_of(folder: Path, names: Path | None) -> list[str]:
+    """The names of a list, one a line; without one, of all folders below `JPEGImages`."""
     if names is None:
         return sorted(p.name for p in _entries(folder / "JPEGImages") if p.is_dir())
     try:

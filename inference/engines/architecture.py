@@ -127,8 +127,15 @@ def _build_official(config: ArchConfig) -> SAM2Base:
 
     Mask choice by stability is on, as in `sam2.build_sam.build_sam2`.
     """
-    import sam2
     from hydra.utils import instantiate
+
+    model: SAM2Base = instantiate(official_node(config), _recursive_=True)
+    return model
+
+
+def official_node(config: ArchConfig) -> Any:
+    """The omegaconf node that an official model is made from. ModelError when there is no such model."""
+    import sam2
     from omegaconf import OmegaConf
 
     if config.name not in OFFICIAL_YAML:
@@ -143,8 +150,7 @@ def _build_official(config: ArchConfig) -> SAM2Base:
         "dynamic_multimask_stability_delta": 0.05,
         "dynamic_multimask_stability_thresh": 0.98,
     } | extra
-    model: SAM2Base = instantiate(node, _recursive_=True)
-    return model
+    return node
 
 
 def predictor_for(model: SAM2Base, dense_prompts: bool = False) -> SAM2ImagePredictor:
@@ -176,6 +182,7 @@ __all__ = [
     "build_model",
     "configs",
     "load_checkpoint",
+    "official_node",
     "predictor_for",
     "recognise",
     "save_checkpoint",

@@ -38,7 +38,7 @@ def make_example(
     picture = cache.get(record.path)
     order = _draw_objects(record, config.objects, rng)
     anchor = _resized(thing_mask(record, order[0]), picture)
-    warp = _random_warp(anchor, size, rng)
+    warp = _random_warp(anchor, size, config.crop_share, rng)
     image = cv2.warpAffine(
         picture,
         warp,
@@ -78,10 +78,10 @@ def _resized(mask: Pixels, picture: Pixels) -> Pixels:
     return cv2.resize(mask, picture.shape[1::-1], interpolation=cv2.INTER_AREA).astype(np.uint8)
 
 
-def _random_warp(anchor: Pixels, size: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:
+def _random_warp(anchor: Pixels, size: int, crop_share: float, rng: np.random.Generator) -> npt.NDArray[np.float64]:
     """A 2×3 matrix from the picture to the square: the whole picture, or a crop around a point of the anchor object."""
     height, width = anchor.shape
-    if rng.random() < 0.4:
+    if rng.random() >= crop_share:
         w, h, cx, cy = float(width), float(height), width / 2, height / 2
     else:
         scale = np.exp(rng.uniform(np.log(0.35), np.log(1.15)))

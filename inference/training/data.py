@@ -1,4 +1,4 @@
-"""Pictures with instance masks: COCO files, SAM 2's and the Oxford-IIIT Pet layout as one list of `Record`s."""
+"""Pictures with instance masks: every data set that can be read (`find_data`) as one list of `Record`s."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from inference.data_sets.coco import read_coco
+from inference.data_sets.labelme import is_labelme, read_labelme
 from inference.data_sets.model import DataSet, Sample
+from inference.data_sets.oxford_pets import list_pets
+from inference.data_sets.project import DATABASE, read_project
 from inference.data_sets.sam2 import read_sam2
-from inference.errors import AppError, FormatError
+from inference.errors import AppError, FormatError, ImageError
 from inference.masks import Mask
 
 Pixels = npt.NDArray[np.uint8]
@@ -20,11 +23,15 @@ Pixels = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class Thing:
-    """One annotated instance; `mask` is None for Oxford pets, whose trimap file is the mask."""
+    """One annotated instance; `mask` is None for Oxford pets, whose trimap file is the mask.
+
+    `kind` is finer than the category where the data set says it: the breed of a cat.
+    """
 
     mask: Mask | None
     category: str
     area: float
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,26 +44,25 @@ class Record:
     trimap: Path | None = None
 
 
-def read_pets(folder: Path, split: str = "trainval") -> list[Record]:
-    """Reads a split of the Oxford-IIIT Pet layout: `images/*.jpg`, `annotations/{split}.txt`, `annotations/trimaps`."""
-    listing = folder / "annotations" / f"{split}.txt"
-    try:
-        lines = listing.read_text("utf-8").splitlines()
-    except OSError as error:
-        raise FormatError("The list of pictures cannot be read.", listing, "Check the folder.") from error
+def read_pets(folder: Path, split: str = "trainval", problems: list[AppError] | None = None) -> list[Record]:
+    """Reads a split of the Oxford-IIIT Pet layout: `images/*.jpg`, `annotations/{split}.txt`, `annotations/trimaps`.
+
+    The category is "cat" or "dog", its kind the breed. `problems` gets the pictures whose files are missing.
+    """
     records = []
-    for line in lines:
-        if not line.strip() or line.startswith("#"):
-            continue
-        name = line.split()[0]
-        image, trimap = folder / "images" / f"{name}.jpg", folder / "annotations" / "trimaps" / f"{name}.png"
-        if image.is_file() and trimap.is_file():
-            records.append(Record(image, "oxford pets", (Thing(None, "pet", 0.0),), trimap))
+    for pet in list_pets(folder, split):
+        missing = next((path for path in (pet.image, pet.trimap) if not path.is_file()), None)
+        if missing is None:
+            thing = Thing(None, pet.species, 0.0, pet.breed)
+            records.append(Record(pet.image, "oxford pets", (thing,), pet.trimap))
+        elif problems is not None:
+            problems.append(ImageError("The file is missing.", missing, "Copy it again from the original."))
     return records
 
 
 def find_data(source: Path, split: str = "train", problems: list[AppError] | None = None) -> list[Record]:
-    """Reads whatever `source` is: a COCO file, a folder with one, SAM 2's layout, or an Oxford pets folder.
+    """Reads whatever `source` is: a COCO file, a folder with one, SAM 2's layout, labelme files, an annotated folder
+    (a project), or an Oxford pets folder.
 
     Args:
         split: of a folder with several, which one.
@@ -66,7 +72,7 @@ def find_data(source: Path, split: str = "train", problems: list[AppError] | Non
         FormatError: there is no data set, or nothing in it can be used.
     """
     if (source / "annotations" / "trimaps").is_dir():
-        return read_pets(source, "trainval" if split == "train" else "test")
+        return read_pets(source, "trainval" if split == "train" else "test", problems)
     read = _read(source, split)
     if problems is not None:
         problems += read.problems
@@ -80,18 +86,24 @@ def find_data(source: Path, split: str = "train", problems: list[AppError] | Non
 
 def _read(source: Path, split: str) -> DataSet:
     if source.is_file():
-        return read_coco(source)
+        return read_labelme([source], source.parent) if is_labelme(source) else read_coco(source)
     if (source / "JPEGImages").is_dir() and (source / "Annotations").is_dir():
         names = source / f"{split}_list.txt"
         return read_sam2(source, names if names.is_file() else None)
+    if (source / DATABASE).is_file():
+        return read_project(source)
     for pattern in (f"{split}.json", f"annotations/*{split}*.json", "*.json", "annotations/*.json"):
         for file in sorted(source.glob(pattern)):
             if not file.name.startswith("."):
-                return read_coco(file)
+                return read_labelme(sorted(source.rglob("*.json")), source) if is_labelme(file) else read_coco(file)
+    labelled = sorted(file for file in source.rglob("*.json") if not file.name.startswith("."))
+    if labelled and is_labelme(labelled[0]):  # they lie beside their pictures, also in subfolders
+        return read_labelme(labelled, source)
     raise FormatError(
         "There is no data set here.",
         source,
-        "Give a COCO json file, a folder that holds one, SAM 2's layout, or an Oxford pets folder.",
+        "Give a COCO json file or a folder that holds one, SAM 2's layout, labelme files, a folder that was annotated "
+        "in Winnow, or an Oxford pets folder.",
     )
 
 
@@ -101,6 +113,12 @@ def _record(sample: Sample, otherwise: str) -> Record:
         Thing(one.mask, one.label or "", one.mask.area) for one in sample.objects if one.mask.area and not one.crowd
     )
     return Record(sample.path, sample.source or otherwise, things)
+
+
+def kind_of(record: Record) -> str:
+    """What a split keeps in proportion: the kind or category of the picture's largest object."""
+    largest = max(record.things, key=lambda thing: thing.area)
+    return largest.kind or largest.category
 
 
 def thing_mask(record: Record, index: int) -> Pixels:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F
 
@@ -31,14 +33,24 @@ def true_iou(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         return (answer & truth).sum((-2, -1)) / union
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Loss:
+    """The loss of each of N objects, (N,): the weighted sum, and its unweighted parts without gradient."""
+
+    total: torch.Tensor
+    focal: torch.Tensor
+    dice: torch.Tensor
+    iou: torch.Tensor
+
+
 def sam_loss(
     logits: torch.Tensor,
     predicted_iou: torch.Tensor,
     target: torch.Tensor,
     ambiguous: bool,
     weights: tuple[float, float, float],
-) -> torch.Tensor:
-    """The loss of one answer for N objects.
+) -> Loss:
+    """The loss of one answer for N objects, for soft targets.
 
     Args:
         logits: (N, 4, h, w): SAM's single mask first, then its three for ambiguous prompts.
@@ -47,13 +59,38 @@ def sam_loss(
         ambiguous: the prompt is one click, so the best of the three counts as much as the single mask; elsewhere
             it counts little, enough to keep the alternatives alive.
         weights: of focal, dice and IoU error.
-
-    Returns:
-        (N,) the loss of each object.
     """
     logits = logits.float()
-    mask_loss = weights[0] * focal(logits, target) + weights[1] * dice(logits, target)
-    single, best = mask_loss[:, 0], mask_loss[:, 1:].min(1).values
+    focals, dices = focal(logits, target), dice(logits, target)
+    mask_loss = weights[0] * focals + weights[1] * dices
+    best = mask_loss[:, 1:].min(1).values
     iou_error = (predicted_iou.float() - true_iou(logits, target)).abs().mean(1)
     share = 1.0 if ambiguous else 0.2
-    return single + share * best + weights[2] * iou_error
+    total = mask_loss[:, 0] + share * best + weights[2] * iou_error
+    return Loss(total, focals[:, 0].detach(), dices[:, 0].detach(), iou_error.detach())
+
+
+def package_loss(
+    logits: torch.Tensor,
+    predicted_iou: torch.Tensor,
+    target: torch.Tensor,
+    ambiguous: bool,
+    weights: tuple[float, float, float],
+) -> Loss:
+    """As `sam_loss` with the functions of the sam2 package and its rules (`MultiStepMultiMasksAndIous`).
+
+    Of the three masks of an ambiguous prompt the one with the least mask loss learns, all learn their IoU; other
+    prompts teach the single mask. Targets are taken as 0 or 1.
+    """
+    from training.loss_fns import dice_loss, iou_loss, sigmoid_focal_loss
+
+    chosen = slice(1, None) if ambiguous else slice(0, 1)
+    masks, ious = logits[:, chosen].float(), predicted_iou[:, chosen].float()
+    truth = (target > 0.5).float().expand_as(masks)
+    focals = sigmoid_focal_loss(masks, truth, 1, loss_on_multimask=True)
+    dices = dice_loss(masks, truth, 1, loss_on_multimask=True)
+    errors = iou_loss(masks, truth, ious, 1, loss_on_multimask=True, use_l1_loss=True).mean(1)
+    mask_loss = weights[0] * focals + weights[1] * dices
+    best = mask_loss.argmin(1, keepdim=True)
+    focals, dices = focals.gather(1, best)[:, 0].detach(), dices.gather(1, best)[:, 0].detach()
+    return Loss(mask_loss.gather(1, best)[:, 0] + weights[2] * errors, focals, dices, errors.detach())

@@ -5,8 +5,10 @@ All objects of one `Prompted` carry the same number of prompts, so the model see
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -14,6 +16,9 @@ from sam2.modeling.sam2_base import SAM2Base
 
 from inference.engines.dense_prompts import dense_prompt
 from inference.training.clicks import center_of, correction_click, random_error_click
+
+Rngs = Sequence[np.random.Generator]
+"""One for each object, so that what is drawn for it does not depend on its neighbours in the batch."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,32 +42,41 @@ class Prompted:
         return self.boxes is None and self.points.shape[1] == 1
 
 
-def boxed(boxes: torch.Tensor, rng: np.random.Generator) -> Prompted:
-    """(N, 4) tight boxes as a person draws them: half of them exactly, half loosely."""
-    side = torch.stack((boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]), 1).repeat(1, 2)
-    noise = torch.from_numpy(rng.normal(0, 0.06, boxes.shape).clip(-0.2, 0.2)).float()
-    noise *= torch.from_numpy(rng.random((len(boxes), 1)) < 0.5).float()
-    return Prompted((boxes + side * noise).clamp(0, 1), torch.zeros(len(boxes), 0, 2), torch.zeros(len(boxes), 0).int())
+def boxed(boxes: torch.Tensor, rngs: Rngs, whole_share: float = 0.0) -> Prompted:
+    """(N, 4) tight boxes as a person draws them: half of them exactly, half loosely; some the whole picture."""
+    drawn = [_drawn_box(box, rng, whole_share) for box, rng in zip(boxes.numpy(), rngs, strict=True)]
+    return Prompted(torch.from_numpy(np.stack(drawn)).float().clamp(0, 1), *_no_clicks(len(boxes)))
 
 
-def clicked(targets: torch.Tensor, rng: np.random.Generator) -> Prompted:
+def clicked(targets: torch.Tensor, rngs: Rngs) -> Prompted:
     """One click inside each of (N, 1, h, w) targets: half of them at the centre, half anywhere."""
-    clicks = [(*_first_click(target, rng), True) for target in targets[:, 0].numpy()]
-    return _with_clicks(
-        Prompted(None, torch.zeros(len(clicks), 0, 2), torch.zeros(len(clicks), 0).int()), clicks, targets, rng
-    )
+    clicks = [(*_first_click(target, rng), True) for target, rng in zip(targets[:, 0].numpy(), rngs, strict=True)]
+    return _with_clicks(Prompted(None, *_no_clicks(len(clicks))), clicks, targets, rngs)
 
 
-def corrected(prompts: Prompted, targets: torch.Tensor, logits: torch.Tensor, rng: np.random.Generator) -> Prompted:
-    """Feeds (N, 1, h, w) `logits` back and adds to each object the click that a person would make next."""
-    answers, clicks = (logits[:, 0] > 0).numpy(), []
-    for target, answer in zip(targets[:, 0].numpy(), answers, strict=True):
-        careless = rng.random() < 0.2
-        wanted = target > 0.5
-        click = random_error_click(wanted, answer, rng) if careless else correction_click(wanted, answer)
-        clicks.append(click or (*_first_click(target, rng), True))
-    made = _with_clicks(prompts, clicks, targets, rng)
-    return Prompted(made.boxes, made.points, made.labels, logits.float().clamp(-32, 32))
+def masked(targets: torch.Tensor, rngs: Rngs) -> Prompted:
+    """A rough mask of each of (N, 1, h, w) targets, as logits: grown or shrunk, moved a little, not quite sure."""
+    rough = [_roughened(target, rng) for target, rng in zip(targets[:, 0].numpy(), rngs, strict=True)]
+    return Prompted(None, *_no_clicks(len(rough)), torch.from_numpy(np.stack(rough))[:, None])
+
+
+def corrected(
+    prompts: Prompted, targets: torch.Tensor, logits: torch.Tensor, rngs: Rngs, clicks_a_round: int = 1
+) -> Prompted:
+    """Feeds (N, 1, h, w) `logits` back and adds to each object the clicks that a person would make next.
+
+    The first of a round is seldom careless; the others go anywhere on an error.
+    """
+    answers = (logits[:, 0] > 0).cpu().numpy()
+    for number in range(clicks_a_round):
+        clicks = []
+        for target, answer, rng in zip(targets[:, 0].numpy(), answers, rngs, strict=True):
+            careless = rng.random() < 0.2 or number > 0
+            wanted = target > 0.5
+            click = random_error_click(wanted, answer, rng) if careless else correction_click(wanted, answer)
+            clicks.append(click or (*_first_click(target, rng), True))
+        prompts = _with_clicks(prompts, clicks, targets, rngs)
+    return Prompted(prompts.boxes, prompts.points, prompts.labels, logits.float().clamp(-32, 32))
 
 
 def decode(
@@ -86,9 +100,8 @@ def decode(
     if dense:
         drawn = dense_prompt(prompts.boxes, prompts.points, prompts.labels, drawn, size // 4)
     encoder = model.sam_prompt_encoder
-    sparse, mask_embedding = encoder(
-        (points.to(device) * size, labels.to(device)), None, None if drawn is None else drawn.to(device)
-    )
+    given = (points.to(device) * size, labels.to(device)) if points.shape[1] else None
+    sparse, mask_embedding = encoder(given, None, None if drawn is None else drawn.to(device))
     masks, ious, _, _ = model.sam_mask_decoder.predict_masks(
         embedding, encoder.get_dense_pe(), sparse, mask_embedding, repeat_image=False, high_res_features=high_res
     )
@@ -99,7 +112,7 @@ def best_answer(masks: torch.Tensor, ious: torch.Tensor, prompts: Prompted) -> t
     """(N, 1, h, w): what the engine shows: for one click the best of three by predicted IoU, else the single mask."""
     if not prompts.ambiguous:
         return masks[:, :1]
-    return masks[torch.arange(len(masks)), 1 + ious[:, 1:].argmax(1)][:, None]
+    return masks[torch.arange(len(masks), device=masks.device), 1 + ious[:, 1:].argmax(1)][:, None]
 
 
 def _first_click(target: npt.NDArray[np.float32], rng: np.random.Generator) -> tuple[int, int]:
@@ -113,12 +126,31 @@ def _first_click(target: npt.NDArray[np.float32], rng: np.random.Generator) -> t
     return x, y
 
 
-def _with_clicks(
-    prompts: Prompted, clicks: list[tuple[int, int, bool]], targets: torch.Tensor, rng: np.random.Generator
-) -> Prompted:
+def _no_clicks(count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    return torch.zeros(count, 0, 2), torch.zeros(count, 0, dtype=torch.int32)
+
+
+def _drawn_box(box: npt.NDArray[np.float32], rng: np.random.Generator, whole_share: float) -> npt.NDArray[np.float64]:
+    noise = rng.normal(0, 0.06, 4).clip(-0.2, 0.2) * (rng.random() < 0.5)
+    if whole_share and rng.random() < whole_share:
+        return np.array((0.0, 0.0, 1.0, 1.0))
+    return box + np.tile(box[2:] - box[:2], 2) * noise
+
+
+def _roughened(target: npt.NDArray[np.float32], rng: np.random.Generator) -> npt.NDArray[np.float32]:
+    height, width = target.shape
+    reach = int(rng.integers(1, max(2, height // 16) + 1))
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
+    changed = (cv2.dilate if rng.random() < 0.5 else cv2.erode)((target > 0.5).astype(np.float32), kernel)
+    dx, dy = rng.uniform(-reach, reach, 2)
+    moved = cv2.warpAffine(changed, np.array([[1, 0, dx], [0, 1, dy]]), (width, height))
+    return ((moved * 2 - 1) * rng.uniform(2, 12)).astype(np.float32)
+
+
+def _with_clicks(prompts: Prompted, clicks: list[tuple[int, int, bool]], targets: torch.Tensor, rngs: Rngs) -> Prompted:
     """One more click an object, anywhere within its coarse pixel."""
     height, width = targets.shape[-2:]
-    at = np.array([(x, y) for x, y, _ in clicks], np.float64) + rng.random((len(clicks), 2))
+    at = np.array([(x, y) for x, y, _ in clicks], np.float64) + np.stack([rng.random(2) for rng in rngs])
     points = torch.from_numpy(at / (width, height)).float()[:, None]
     labels = torch.tensor([[int(positive)] for _, _, positive in clicks], dtype=torch.int32)
     return Prompted(

@@ -1,34 +1,45 @@
-"""Trains a SAM 2 model on pictures with masks. Read `train` from top to bottom: that is all of it."""
+"""Trains a SAM 2 model on pictures or clips with masks. Read `train` from top to bottom: that is all of it."""
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing, nullcontext
-from dataclasses import asdict, dataclass
+from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from sam2.modeling.sam2_base import SAM2Base
 from torch import nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from inference.engines.architecture import ArchConfig, save_checkpoint
-from inference.errors import Cancelled
+from inference.engines.checkpoint import read_card
+from inference.errors import Cancelled, UsageError
 from inference.training.config import TrainConfig
 from inference.training.data import Record
-from inference.training.loader import Batch, BatchMaker, batches
-from inference.training.losses import sam_loss, true_iou
-from inference.training.prompts import Prompted, best_answer, boxed, clicked, corrected, decode
+from inference.training.lessons import Lessons
+from inference.training.loader import batches
+from inference.training.optimizer import (
+    freeze,
+    make_optimizer,
+    recompute_activations,
+    rest_trunk,
+    set_rates,
+    set_training,
+)
+from inference.training.run_log import RunLog, as_text
 from inference.training.state import Ema, RunState, load_state, save_state
+from inference.training.step import Learned
 from inference.training.together import Team
-from inference.training.validate import quick_iou
+from inference.training.validate import draw_samples, quick_iou
 
-Report = Callable[[float, float, str, dict[str, Any] | None], None]
-"""(seconds trained, budget in seconds, one line, new figures if any); raises Cancelled to stop with a checkpoint."""
+Report = Callable[[float, str, dict[str, Any] | None], None]
+"""(part of the run done 0..1, one line, a row of figures if there is a new one); raises Cancelled to stop with the
+state written. Called at least every half second, also inside long steps and validations."""
+
+PULSE_S = 0.5
+CANCELLED, FINISHED = -1.0, -2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,225 +57,266 @@ def train(
     model: SAM2Base,
     arch: ArchConfig,
     config: TrainConfig,
-    train_records: list[Record],
+    lessons: Lessons,
     val_records: Sequence[Record],
     out: Path,
     report: Report,
     card: dict[str, Any] | None = None,
 ) -> Trained:
-    """Trains until the budget is used up, keeping the best averaged weights in `out/best.safetensors`.
+    """Trains until the steps or the time are used up, keeping the best averaged weights in `out/best.safetensors`.
+
+    The run's folder is described in docs/training.md. What a step does depends on the seed, its number and the state
+    alone, so a run that was stopped or killed and goes on ends with the weights of one that was not (on a CPU; with
+    a budget of minutes the learning rate follows the clock, and only nearly).
 
     Args:
         model: is changed in place, on the CUDA card where there is one; `arch` describes it, its `image_size` is
             `config.image_size`.
         val_records: choose the best checkpoint; without any, the last is the best.
-        out: `state.pt` there is continued from; `metrics.jsonl` gets a line every `log_steps` and validation.
+        out: `state.pt` there is continued from.
+        card: goes into the checkpoints, with the configuration.
 
     Raises:
         Cancelled: `report` asked to stop; the state was written before.
+        StorageError: the run's folder cannot be written. ModelError: its state is of another model.
     """
-    torch.set_num_threads(config.threads)
-    torch.manual_seed(config.seed)
     team = Team.join()
-    out.mkdir(parents=True, exist_ok=True)
-    model = model.to(team.device(), memory_format=torch.channels_last)
-    freeze(model, config)
+    model = _prepared(model, config, team)
     optimizer = make_optimizer(model, config)
     team.share(model)
     ema = Ema(model, config.ema)
-    state_file, best_file = out / "state.pt", out / "best.safetensors"
+    if config.checkpoint_activations:
+        recompute_activations(model)
+    state_file = out / "state.pt"
     state = load_state(state_file, model, ema, optimizer) if state_file.exists() else RunState()
-    maker = BatchMaker(train_records, config)
-    budget, metrics, recent = config.minutes * 60, dict[str, float](), list[dict[str, float]]()
-    started = time.monotonic() - state.seconds
-    next_save, next_validation = (state.seconds + 60 * m for m in (config.save_minutes, config.validate_minutes))
-    if team.leads:
-        (out / "config.json").write_text(json.dumps({"arch": asdict(arch), "train": asdict(config)}, indent=1))
+    scaler = torch.amp.GradScaler(enabled=config.precision == "float16")
+    last, epoch_steps = config.last_step(lessons.count, team.size), lessons.count / config.step_size(team.size)
+    keeper = _Keeper(ema.model, arch, config, val_records, state, out, card or {}, _Teller(report))
+    recent, clock, word = _Recent(), _Clock(state.seconds, config), 0.0
 
-    try:
-        with closing(batches(maker, state.step, team.rank, team.size)) as stream:
-            while (seconds := team.agree(state.seconds)) < budget and state.step < config.last_step:
-                progress = seconds / budget
-                set_rates(optimizer, config, state.step, progress)
-                model.train()
-                loss, figures = training_step(model, next(stream), arch, config, state.step, team.rank)
+    with (
+        RunLog(out if team.leads else None, state.step) as log,
+        closing(batches(lessons.maker, config, state.step, team.rank, team.size)) as stream,
+    ):
+        changing = False  # while it is, model and state do not belong together
+        try:
+            while True:
+                progress, epoch = _progress(state, config, last), round(state.step / epoch_steps, 4)
+                if team.leads and progress < 1 and keeper.is_due(epoch_steps):
+                    try:
+                        log.add(keeper.validate(progress, epoch))
+                    except Cancelled:
+                        word = CANCELLED
+                    clock.rest(state)
+                if word != CANCELLED:
+                    word = FINISHED if progress >= 1 or keeper.is_stale else state.seconds
+                word = team.agree(word)
+                if word == CANCELLED:
+                    raise Cancelled
+                if word == FINISHED:
+                    break
+                state.seconds = word
+                progress = _progress(state, config, last)
+                rates = set_rates(optimizer, config, state.step, progress)
+                set_training(model)
                 optimizer.zero_grad(set_to_none=True)
-                loss.backward()
+                pulse = keeper.teller.pulse if team.size == 1 else _nothing
+                for _ in range(config.accumulate):
+                    learned = lessons.learn(model, next(stream), state.step, team.size, pulse)
+                    scaler.scale(learned.loss / config.accumulate).backward()
+                    recent.add(learned)
+                    pulse()
                 if progress < config.freeze_fraction:
-                    forget_gradients(model.image_encoder.trunk)
+                    rest_trunk(model)
                 team.average_gradients(model)
+                scaler.unscale_(optimizer)
                 norm = nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm)
-                if torch.isfinite(norm):
-                    optimizer.step()
+                changing = True
+                if scaler.is_enabled() or torch.isfinite(norm):
+                    scaler.step(optimizer)
+                scaler.update()
                 ema.update(model, state.step)
                 state.step += 1
-                state.seconds = time.monotonic() - started
-                recent.append(figures | {"loss": float(loss.detach()), "norm": float(norm)})
+                state.seconds = clock.now()
+                changing = False
 
+                due = state.step % config.log_steps == 0 or state.step >= last
+                figures = recent.means(team) | {"norm": float(norm)} | rates if due else {}
                 if not team.leads:
                     continue
-                line = None
-                if state.step % config.log_steps == 0:
-                    line = mean_of(recent) | {"step": state.step, "seconds": round(state.seconds, 1)}
-                    recent.clear()
-                    log(out, line)
-                report(state.seconds, budget, f"step {state.step}" if line is None else as_text(line), line)
-                if val_records and state.seconds >= next_validation:
-                    metrics = validate_and_keep(
-                        ema.model, arch, config, val_records, state, best_file, card, out, report
-                    )
-                    next_validation = state.seconds + config.validate_minutes * 60
-                    started = time.monotonic() - state.seconds  # validation is not training time
-                if state.seconds >= next_save:
+                row = {"step": state.step, "epoch": round(state.step / epoch_steps, 4)}
+                row |= {"seconds": round(state.seconds, 1)} | figures
+                if figures:
+                    log.add(row)
+                try:
+                    keeper.teller.tell(_progress(state, config, last), as_text(row), row if figures else None)
+                except Cancelled:
+                    word = CANCELLED
+                if clock.is_due_to_save(state):
                     save_state(state_file, model, ema, optimizer, state)
-                    next_save = state.seconds + config.save_minutes * 60
-    except (Cancelled, KeyboardInterrupt):
+            if team.leads:
+                keeper.finish(log, state.step / epoch_steps)
+        except (Cancelled, KeyboardInterrupt):
+            if team.leads and not changing:
+                save_state(state_file, model, ema, optimizer, state)
+            raise
         if team.leads:
             save_state(state_file, model, ema, optimizer, state)
-        raise
-    if team.leads:
-        save_state(state_file, model, ema, optimizer, state)
-        if val_records:
-            metrics = validate_and_keep(ema.model, arch, config, val_records, state, best_file, card, out, report)
-        else:
-            save_checkpoint(ema.model, arch, best_file, (card or {}) | {"steps": state.step})
     team.leave()
-    return Trained(best_file, metrics, state.step, state.seconds, maker.broken)
+    return Trained(keeper.best_file, keeper.best_metrics, state.step, state.seconds, lessons.maker.broken)
 
 
-def training_step(
-    model: SAM2Base, batch: Batch, arch: ArchConfig, config: TrainConfig, step: int, rank: int = 0
-) -> tuple[torch.Tensor, dict[str, float]]:
-    """Encodes the pictures once, lets simulated people correct the answers a few times, and takes the loss of the last.
-
-    The corrections run without gradient, as in RITM: the model learns from where they lead, at the price of one pass.
-    """
-    rng = np.random.default_rng((config.seed, step, 1, rank))
-    shared = np.random.default_rng((config.seed, step, 2))  # the same in every process, so that none waits for another
-    device = next(model.parameters()).device
-    objects = len(batch.targets) // len(batch.images)
-    with torch.autocast(device.type, torch.bfloat16, enabled=config.bfloat16):
-        levels = encode(model, batch.images.to(device))
-        # Always as many boxes, so that the CPU's compiled kernels fit every step.
-        order = torch.from_numpy(rng.permutation(len(batch.targets)))
-        boxes = round(config.box_share * len(order))
-        rounds = int(shared.choice(len(config.rounds), p=np.array(config.rounds) / sum(config.rounds)))
-        dense = arch.dense_prompts and not (rounds == 0 and shared.random() < config.no_dense_share)
-        losses, figures = [], dict[str, float]()
-        for kind, rows in (("box", order[:boxes]), ("click", order[boxes:])):
-            if not len(rows):
-                continue
-            targets = batch.targets[rows]
-            maps = [level[(rows // objects).to(device)] for level in levels]
-            prompts = boxed(batch.boxes[rows], rng) if kind == "box" else clicked(targets, rng)
-            with torch.no_grad():
-                for _ in range(rounds):
-                    prompts = corrected(prompts, targets, answer_of(model, maps, prompts, dense), rng)
-            with sdpa_kernel(SDPBackend.MATH) if device.type == "cpu" else nullcontext():  # its gradient is faster
-                masks, ious = decode(model, maps[2], maps[:2], prompts, dense)
-            losses.append(loss_of(masks, ious, targets.to(device), prompts, config))
-            shown = best_answer(masks.detach().float(), ious.detach(), prompts)
-            figures[f"{kind}+{rounds}"] = float(true_iou(shown, targets.to(device)).mean())
-    return torch.cat(losses).mean(), figures
+def _prepared(model: SAM2Base, config: TrainConfig, team: Team) -> SAM2Base:
+    """The model where this process trains, with its frozen parts frozen."""
+    torch.set_num_threads(config.threads)
+    torch.manual_seed(config.seed)
+    device = team.device()
+    if config.precision == "float16" and device.type != "cuda":
+        raise UsageError("float16 trains on CUDA cards only.", remedy="Set precision to bfloat16 or float32.")
+    model = model.to(device, memory_format=torch.channels_last)
+    freeze(model, config)
+    return model
 
 
-def encode(model: SAM2Base, images: torch.Tensor) -> list[torch.Tensor]:
-    """The maps at strides 4, 8 and 16, as `SAM2ImagePredictor.set_image` makes them."""
-    levels: list[torch.Tensor] = model.forward_image(images)["backbone_fpn"]
-    if model.directly_add_no_mem_embed:
-        levels[-1] = levels[-1] + model.no_mem_embed.reshape(1, -1, 1, 1)
-    return levels
+def _progress(state: RunState, config: TrainConfig, last: float) -> float:
+    """How much of the run is done, 0..1: by steps or time, whichever is further."""
+    by_time = state.seconds / (config.minutes * 60) if config.minutes else 0.0
+    return min(1.0, max(by_time, state.step / last))
 
 
-def answer_of(model: SAM2Base, maps: list[torch.Tensor], prompts: Prompted, dense: bool) -> torch.Tensor:
-    """(N, 1, h, w) float32 logits on the CPU, of what the engine would show."""
-    masks, ious = decode(model, maps[2], maps[:2], prompts, dense)
-    return best_answer(masks, ious, prompts).float().cpu()
+def _nothing() -> None:
+    """The pulse of one process of several: they stop together, between steps."""
 
 
-def loss_of(
-    masks: torch.Tensor, ious: torch.Tensor, targets: torch.Tensor, prompts: Prompted, config: TrainConfig
-) -> torch.Tensor:
-    weights = (config.focal_weight, config.dice_weight, config.iou_weight)
-    with torch.autocast(masks.device.type, enabled=False):
-        return sam_loss(masks, ious, targets, prompts.ambiguous, weights)
+class _Teller:
+    """Passes on what happens; in between it asks now and then whether to stop."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._progress, self._line, self._at = 0.0, "", time.monotonic()
+
+    def tell(self, progress: float, line: str, row: dict[str, Any] | None = None) -> None:
+        self._progress, self._line, self._at = progress, line, time.monotonic()
+        self._report(progress, line, row)
+
+    def pulse(self) -> None:
+        if time.monotonic() - self._at > PULSE_S:
+            self.tell(self._progress, self._line)
 
 
-def freeze(model: SAM2Base, config: TrainConfig) -> None:
-    """Stops gradients in the first blocks of a MobileNet trunk; other trunks train whole."""
-    body = getattr(model.image_encoder.trunk, "body", None)
-    if body is not None and config.frozen_blocks:
-        for part in (body.conv_stem, *body.blocks[: config.frozen_blocks]):
-            part.requires_grad_(False)
+class _Clock:
+    """Seconds trained, without validations and what happened while the run was stopped."""
+
+    def __init__(self, seconds: float, config: TrainConfig) -> None:
+        self._save_s = config.save_minutes * 60
+        self._started = time.monotonic() - seconds
+        self._next_save = seconds + self._save_s
+
+    def now(self) -> float:
+        return time.monotonic() - self._started
+
+    def rest(self, state: RunState) -> None:
+        """What went by since `state.seconds` was not training."""
+        self._started = time.monotonic() - state.seconds
+
+    def is_due_to_save(self, state: RunState) -> bool:
+        due = state.seconds >= self._next_save
+        if due:
+            self._next_save = state.seconds + self._save_s
+        return due
 
 
-def make_optimizer(model: SAM2Base, config: TrainConfig) -> torch.optim.AdamW:
-    """AdamW with four groups: pretrained trunk or not, matrices (decayed) or vectors (not)."""
-    body = getattr(model.image_encoder.trunk, "body", model.image_encoder.trunk)
-    pretrained = {id(p) for p in body.parameters()}
-    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
-    for parameter in model.parameters():
-        if parameter.requires_grad:
-            groups.setdefault((id(parameter) in pretrained, parameter.ndim > 1), []).append(parameter)
-    return torch.optim.AdamW(
-        [
-            {
-                "params": group,
-                "weight_decay": config.weight_decay if decayed else 0.0,
-                "share": config.trunk_rate if slow else 1.0,
-            }
-            for (slow, decayed), group in groups.items()
-        ],
-        lr=config.learning_rate,
-        betas=(0.9, 0.98),
-        fused=False,
-        foreach=True,
-    )
+@dataclass
+class _Recent:
+    """What was learned since the last row."""
+
+    sums: dict[str, list[float]] = field(default_factory=dict)
+
+    def add(self, learned: Learned) -> None:
+        for name, (total, count) in learned.sums.items():
+            mine = self.sums.setdefault(name, [0.0, 0.0])
+            mine[0] += total
+            mine[1] += count
+
+    def means(self, team: Team) -> dict[str, float]:
+        """By name, over all processes; what was not met is left out."""
+        names = sorted(self.sums)
+        flat = team.total([value for name in names for value in self.sums[name]])
+        self.sums.clear()
+        return {name: flat[2 * i] / flat[2 * i + 1] for i, name in enumerate(names) if flat[2 * i + 1]}
 
 
-def set_rates(optimizer: torch.optim.Optimizer, config: TrainConfig, step: int, progress: float) -> None:
-    for group in optimizer.param_groups:
-        group["lr"] = config.learning_rate * group["share"] * config.rate_at(step, progress)
+@dataclass
+class _Keeper:
+    """Validates, and keeps the best and the last weights."""
+
+    model: SAM2Base
+    arch: ArchConfig
+    config: TrainConfig
+    records: Sequence[Record]
+    state: RunState
+    out: Path
+    card: dict[str, Any]
+    teller: _Teller
+    best_metrics: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.state.step and self.best_file.exists():
+            self.best_metrics = read_card(self.best_file).get("validation", {})
+        self._next_seconds = self.state.seconds + self.config.validate_minutes * 60
+
+    @property
+    def best_file(self) -> Path:
+        return self.out / "best.safetensors"
+
+    @property
+    def is_stale(self) -> bool:
+        return bool(self.config.patience) and self.state.stale >= self.config.patience
+
+    def is_due(self, epoch_steps: float) -> bool:
+        """Whether it is time for a validation: before the first step, by the clock or by epochs."""
+        if not self.records or self.state.validated == self.state.step:
+            return False
+        config, due = self.config, self.state.step == 0
+        if config.validate_minutes and self.state.seconds >= self._next_seconds:
+            self._next_seconds = self.state.seconds + config.validate_minutes * 60
+            due = True
+        if config.validate_epochs:
+            due |= self.state.step % max(1, round(config.validate_epochs * epoch_steps)) == 0
+        return due
+
+    def validate(self, progress: float, epoch: float) -> dict[str, Any]:
+        """Measures the averaged weights, draws samples, writes the best anew when it is beaten. Returns the row."""
+        self.teller.tell(progress, f"validating at step {self.state.step}")
+        pulse, dense = self.teller.pulse, self.arch.dense_prompts
+        box = self.config.box_share > 0
+        metrics = quick_iou(self.model, dense, self.records, self.config.validate_objects, box=box, pulse=pulse)
+        score = sum(metrics.values()) / len(metrics) if metrics else 0.0
+        if score > self.state.best:
+            self.state.best, self.state.stale, self.best_metrics = score, 0, metrics
+            self._write(self.best_file, metrics)
+        else:
+            self.state.stale += 1
+        self.state.validated = self.state.step
+        row: dict[str, Any] = {"step": self.state.step, "epoch": round(epoch, 4)}
+        row |= {"seconds": round(self.state.seconds, 1), "val_iou": score} | {f"val_{k}": v for k, v in metrics.items()}
+        row["samples"] = draw_samples(
+            self.model, dense, self.records, self.config.sample_pictures, self.out / "samples", self.state.step, pulse
+        )
+        self.teller.tell(progress, as_text(row), row)
+        return row
+
+    def finish(self, log: RunLog, epoch: float) -> None:
+        """The last validation and `last.safetensors`; without validation pictures the last is the best."""
+        self._write(self.out / "last.safetensors", {})
+        if not self.records:
+            self._write(self.best_file, {})
+        elif self.state.validated != self.state.step:
+            log.add(self.validate(1.0, epoch))
+
+    def _write(self, path: Path, metrics: dict[str, float]) -> None:
+        told = {"steps": self.state.step, "validation": metrics, "config": self.config.model_dump(mode="json")}
+        save_checkpoint(self.model, self.arch, path, self.card | told)
 
 
-def forget_gradients(trunk: nn.Module) -> None:
-    """Leaves the pretrained part where it is while the new parts around it still learn to walk."""
-    for parameter in getattr(trunk, "body", trunk).parameters():
-        parameter.grad = None
-
-
-def validate_and_keep(
-    model: SAM2Base,
-    arch: ArchConfig,
-    config: TrainConfig,
-    records: Sequence[Record],
-    state: RunState,
-    best_file: Path,
-    card: dict[str, Any] | None,
-    out: Path,
-    report: Report,
-) -> dict[str, float]:
-    """Validates averaged weights; writes them to `best_file` when they beat what was there."""
-    metrics = quick_iou(model, arch.dense_prompts, records, config.validate_objects)
-    score = sum(metrics.values()) / len(metrics) if metrics else 0.0
-    if score > state.best:
-        state.best = score
-        save_checkpoint(model, arch, best_file, (card or {}) | {"steps": state.step, "validation": metrics})
-    line = {f"val_{k}": v for k, v in metrics.items()} | {"step": state.step, "seconds": round(state.seconds, 1)}
-    log(out, line)
-    report(state.seconds, config.minutes * 60, as_text(line), line)
-    return metrics
-
-
-def mean_of(rows: list[dict[str, float]]) -> dict[str, float]:
-    keys = sorted({k for row in rows for k in row})
-    return {k: float(np.mean([row[k] for row in rows if k in row])) for k in keys}
-
-
-def log(out: Path, line: dict[str, float]) -> None:
-    with (out / "metrics.jsonl").open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line) + "\n")
-
-
-def as_text(line: dict[str, float]) -> str:
-    return " ".join(f"{k} {v:.3f}" if isinstance(v, float) and k != "seconds" else f"{k} {v}" for k, v in line.items())
+__all__ = ["Report", "Trained", "train"]

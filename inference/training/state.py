@@ -32,12 +32,17 @@ class Ema:
 
 @dataclass(slots=True)
 class RunState:
-    """Where a run is: optimizer steps done, seconds trained, the best validation so far, processor seconds used."""
+    """Where a run is: optimizer steps done, seconds trained, the best validation so far, processor seconds used.
+
+    `stale` counts the validations since the best one; `validated` is the step of the last one.
+    """
 
     step: int = 0
     seconds: float = 0.0
     best: float = -1.0
     cpu_seconds: float = 0.0
+    stale: int = 0
+    validated: int = -1
 
 
 def save_state(path: Path, model: nn.Module, ema: Ema, optimizer: torch.optim.Optimizer, state: RunState) -> None:
@@ -52,6 +57,8 @@ def save_state(path: Path, model: nn.Module, ema: Ema, optimizer: torch.optim.Op
         "seconds": state.seconds,
         "best": state.best,
         "cpu_seconds": state.cpu_seconds,
+        "stale": state.stale,
+        "validated": state.validated,
     }
     try:
         torch.save(content, beside)
@@ -69,10 +76,13 @@ def load_state(path: Path, model: nn.Module, ema: Ema, optimizer: torch.optim.Op
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         model.load_state_dict(content["model"])
         ema.model.load_state_dict(content["ema"])
+        rates = [{k: v for k, v in group.items() if k != "params"} for group in optimizer.param_groups]
         optimizer.load_state_dict(content["optimizer"])
+        for group, wanted in zip(optimizer.param_groups, rates, strict=True):
+            group.update(wanted)  # the settings of today, not of the day it was stopped
         torch.set_rng_state(content["rng"])
         times = float(content["seconds"]), float(content["best"]), float(content.get("cpu_seconds", 0.0))
-        return RunState(int(content["step"]), *times)
+        return RunState(int(content["step"]), *times, int(content.get("stale", 0)), int(content.get("validated", -1)))
     except (pickle.UnpicklingError, RuntimeError, KeyError, ValueError, EOFError, OSError) as error:
         raise ModelError(
             f"The training state cannot be continued: {str(error)[:200]}",

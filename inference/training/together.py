@@ -49,15 +49,29 @@ class Team:
         return float(told)
 
     def average_gradients(self, model: nn.Module) -> None:
-        """In place. A parameter without a gradient anywhere must be without it everywhere."""
+        """In place. A parameter that got a gradient in one process only gets its share of it in all."""
         if self.size == 1:
             return
-        gradients = [p.grad for p in model.parameters() if p.grad is not None]
+        learning = [p for p in model.parameters() if p.requires_grad]
+        there = torch.tensor([p.grad is not None for p in learning], dtype=torch.uint8)
+        dist.all_reduce(there, dist.ReduceOp.MAX)
+        taken = [p for p, anywhere in zip(learning, there.tolist(), strict=True) if anywhere]
+        gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in taken]
+        if not gradients:
+            return
         flat = torch.cat([g.reshape(-1) for g in gradients])
         dist.all_reduce(flat)
         flat /= self.size
-        for gradient, part in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
-            gradient.copy_(part.view_as(gradient))
+        for parameter, gradient, part in zip(taken, gradients, flat.split([g.numel() for g in gradients]), strict=True):
+            parameter.grad = gradient.copy_(part.view_as(gradient))
+
+    def total(self, values: list[float]) -> list[float]:
+        """Each value summed over all processes, to all."""
+        if self.size == 1:
+            return values
+        sums = torch.tensor(values, dtype=torch.float64)
+        dist.all_reduce(sums)
+        return [float(v) for v in sums]
 
     def share(self, model: nn.Module) -> None:
         """Gives every process the leader's weights and statistics: averaged gradients mean nothing otherwise."""
