@@ -53,10 +53,10 @@ def evaluate(
         data=str(data),
         model=weights_of(model, models_dir),
         out=str(out),
-        prompts=_words(prompts),
+        prompts=words_of(prompts),
         clicks=clicks,
         min_area=min_area,
-        exclude=_words(exclude),
+        exclude=words_of(exclude),
         limit=limit,
         grabcut=grabcut,
         seed=seed,
@@ -111,7 +111,8 @@ def weights_of(model: str, models_dir: Path | None) -> str:
     return str(catalogue.weights_path(model, models_dir))
 
 
-def _words(text: str) -> tuple[str, ...]:
+def words_of(text: str) -> tuple[str, ...]:
+    """The words of a list with commas."""
     return tuple(word for word in (part.strip() for part in text.split(",")) if word)
 
 

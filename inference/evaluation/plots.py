@@ -80,13 +80,18 @@ def styles() -> Any:
 def frame(axes: Axes, x: str, y: str, title: str) -> None:
     """Labels, grid and legend. The upright scale ends at 1, and begins at 0 unless all lines are far above."""
     low = min((float(np.min(line.get_ydata())) for line in axes.lines), default=0.0)
-    axes.set(xlabel=x, ylabel=y, title=title, ylim=(0 if low < 0.35 else math.floor(low * 10 - 0.5) / 10, 1.02))
+    axes.set(xlabel=x, ylabel=y, title=title, ylim=(floor_of(low), 1.02))
     axes.grid(color=_GRID, lw=0.8)
     axes.set_axisbelow(True)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     if axes.get_legend_handles_labels()[0]:
         axes.legend(frameon=False)
+
+
+def floor_of(low: float) -> float:
+    """Where an upright scale begins that has to show `low`."""
+    return 0.0 if low < 0.35 else math.floor(low * 10 - 0.5) / 10
 
 
 def save(figure: Figure, path: Path) -> None:
