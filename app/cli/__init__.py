@@ -14,7 +14,24 @@ from typing import Annotated
 import typer
 
 from app import logs
-from app.cli import classifiers, classify, cutout, demo, doctor, evaluate, export, gui, models, segment, sort, train
+from app.cli import (
+    classifiers,
+    classify,
+    compare,
+    cutout,
+    data,
+    demo,
+    doctor,
+    evaluate,
+    everything,
+    export,
+    gui,
+    models,
+    robustness,
+    segment,
+    sort,
+    train,
+)
 from app.cli.output import INTERRUPTED, SOME_FAILED, USAGE, Session, report_failure, speak_utf8, tell_machines
 from inference.errors import AppError, BugError, Cancelled, UsageError
 
@@ -55,7 +72,23 @@ def build(open_window: OpenWindow, *, supervised: bool = False) -> typer.Typer:
         ctx.obj = Session(supervised=supervised, verbose=verbose)
 
     gui.register(app, open_window)
-    for command in (segment, classify, cutout, sort, demo, export, train, evaluate, classifiers, models, doctor):
+    for command in (
+        segment,
+        everything,
+        classify,
+        cutout,
+        sort,
+        demo,
+        export,
+        data,
+        train,
+        evaluate,
+        compare,
+        robustness,
+        classifiers,
+        models,
+        doctor,
+    ):
         command.register(app)
     return app
 
