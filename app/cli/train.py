@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -87,7 +88,7 @@ def sam2(
     from inference.jobs.train_sam2 import TrainSam2Request, leads, run
 
     voice = output(ctx, json)
-    chosen = dict(setting(text) for text in settings or [])
+    chosen = dict(_setting(text) for text in settings or [])
     options = (("minutes", minutes), ("epochs", epochs), ("image_size", image_size))
     request = TrainSam2Request(
         data=tuple(str(d) for d in data or ()),
@@ -150,3 +151,11 @@ def _absolute(request: TrainSam2Request) -> TrainSam2Request:
         "preset": full(preset) if preset and Path(preset).is_file() else preset,
     }
     return replace(request, **changes)
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    """`KEY=VALUE`; values are JSON or a plain word (`precision=float32`)."""
+    key, _, value = text.partition("=")
+    if re.fullmatch(r"[A-Za-z][\w.+-]*", value) and value not in ("true", "false", "null"):
+        return key, value
+    return setting(text)

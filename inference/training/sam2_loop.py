@@ -104,7 +104,7 @@ def train(
                 progress, epoch = _progress(state, config, last), round(state.step / epoch_steps, 4)
                 if team.leads and progress < 1 and keeper.is_due(epoch_steps):
                     try:
-                        log.add(keeper.validate(progress, epoch))
+                        keeper.validate(log, progress, epoch)
                     except Cancelled:
                         word = CANCELLED
                     clock.rest(state)
@@ -163,7 +163,7 @@ def train(
         if team.leads:
             save_state(state_file, model, ema, optimizer, state)
     team.leave()
-    return Trained(keeper.best_file, keeper.best_metrics, state.step, state.seconds, lessons.maker.broken)
+    return Trained(keeper.best_file, keeper.best_metrics, state.step, state.seconds, lessons.maker.broken | keeper.broken)
 
 
 def _prepared(model: SAM2Base, config: TrainConfig, team: Team) -> SAM2Base:
@@ -259,9 +259,10 @@ class _Keeper:
     card: dict[str, Any]
     teller: _Teller
     best_metrics: dict[str, float] = field(default_factory=dict)
+    broken: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.state.step and self.best_file.exists():
+        if self.state.validated >= 0 and self.best_file.exists():
             self.best_metrics = read_card(self.best_file).get("validation", {})
         self._next_seconds = self.state.seconds + self.config.validate_minutes * 60
 
@@ -285,26 +286,31 @@ class _Keeper:
             due |= self.state.step % max(1, round(config.validate_epochs * epoch_steps)) == 0
         return due
 
-    def validate(self, progress: float, epoch: float) -> dict[str, Any]:
-        """Measures the averaged weights, draws samples, writes the best anew when it is beaten. Returns the row."""
-        self.teller.tell(progress, f"validating at step {self.state.step}")
+    def validate(self, log: RunLog, progress: float, epoch: float) -> None:
+        """Measures the averaged weights, draws samples, writes the best anew when it is beaten, logs the row.
+
+        Left in the middle (Cancelled), nothing has changed and it is made up for when the run goes on.
+        """
+        config, state = self.config, self.state
+        self.teller.tell(progress, f"validating at step {state.step}")
         pulse, dense = self.teller.pulse, self.arch.dense_prompts
-        box = self.config.box_share > 0
-        metrics = quick_iou(self.model, dense, self.records, self.config.validate_objects, box=box, pulse=pulse)
-        score = sum(metrics.values()) / len(metrics) if metrics else 0.0
-        if score > self.state.best:
-            self.state.best, self.state.stale, self.best_metrics = score, 0, metrics
-            self._write(self.best_file, metrics)
-        else:
-            self.state.stale += 1
-        self.state.validated = self.state.step
-        row: dict[str, Any] = {"step": self.state.step, "epoch": round(epoch, 4)}
-        row |= {"seconds": round(self.state.seconds, 1), "val_iou": score} | {f"val_{k}": v for k, v in metrics.items()}
-        row["samples"] = draw_samples(
-            self.model, dense, self.records, self.config.sample_pictures, self.out / "samples", self.state.step, pulse
+        metrics = quick_iou(
+            self.model, dense, self.records, config.validate_objects, 3, config.box_share > 0, pulse, self.broken
         )
+        samples = draw_samples(
+            self.model, dense, self.records, config.sample_pictures, self.out / "samples", state.step, pulse
+        )
+        score = sum(metrics.values()) / len(metrics) if metrics else 0.0
+        if score > state.best:
+            self._write(self.best_file, metrics)
+            state.best, state.stale, self.best_metrics = score, 0, metrics
+        else:
+            state.stale += 1
+        state.validated = state.step
+        row: dict[str, Any] = {"step": state.step, "epoch": round(epoch, 4), "seconds": round(state.seconds, 1)}
+        row |= {"val_iou": score} | {f"val_{k}": v for k, v in metrics.items()} | {"samples": samples}
+        log.add(row)
         self.teller.tell(progress, as_text(row), row)
-        return row
 
     def finish(self, log: RunLog, epoch: float) -> None:
         """The last validation and `last.safetensors`; without validation pictures the last is the best."""
@@ -312,7 +318,7 @@ class _Keeper:
         if not self.records:
             self._write(self.best_file, {})
         elif self.state.validated != self.state.step:
-            log.add(self.validate(1.0, epoch))
+            self.validate(log, 1.0, epoch)
 
     def _write(self, path: Path, metrics: dict[str, float]) -> None:
         told = {"steps": self.state.step, "validation": metrics, "config": self.config.model_dump(mode="json")}

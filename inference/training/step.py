@@ -93,7 +93,7 @@ def picture_step(
             answers: list[Loss] = []
             for left in range(plan.rounds, -1, -1):
                 learning = every or not left
-                masks, ious = _answer(model, maps, prompts, plan.dense, learning)
+                masks, ious = _answer(model, maps, prompts, plan.dense, config, learning)
                 if learning:
                     answers.append(_loss(masks, ious, targets.to(device), prompts, config))
                 shown = best_answer(masks.detach().float(), ious.detach(), prompts)
@@ -126,10 +126,12 @@ def _first_prompt(kind: str, targets: torch.Tensor, boxes: torch.Tensor, rngs: R
 
 
 def _answer(
-    model: SAM2Base, maps: list[torch.Tensor], prompts: Prompted, dense: bool, learning: bool
+    model: SAM2Base, maps: list[torch.Tensor], prompts: Prompted, dense: bool, config: TrainConfig, learning: bool
 ) -> tuple[torch.Tensor, torch.Tensor]:
     if not learning:
-        with torch.no_grad():
+        # Autocast would keep the weights that it rounds here, without their gradients, for the answer that is learned.
+        kind, rounded = maps[2].device.type, config.precision != "float32"
+        with torch.no_grad(), torch.autocast(kind, DTYPES[config.precision], enabled=rounded, cache_enabled=False):
             return decode(model, maps[2], maps[:2], prompts, dense)
     on_cpu = maps[2].device.type == "cpu"
     with sdpa_kernel(SDPBackend.MATH) if on_cpu else nullcontext():  # its gradient is faster

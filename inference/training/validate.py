@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from sam2.modeling.sam2_base import SAM2Base
 
-from inference.errors import StorageError
+from inference.errors import AppError, StorageError
 from inference.evaluation.objects import choose_objects
 from inference.evaluation.protocol import Answerer, run_protocol
 from inference.training.clicks import center_of
@@ -29,16 +29,27 @@ def quick_iou(
     clicks: int = 3,
     box: bool = True,
     pulse: Callable[[], None] = lambda: None,
+    broken: dict[str, str] | None = None,
 ) -> dict[str, float]:
-    """Mean IoU by key ("box", "click1" …) on `objects` seeded objects of at least 1 % of their picture."""
+    """Mean IoU by key ("box", "click1" …) on `objects` seeded objects of at least 1 % of their picture.
+
+    Args:
+        pulse: called now and then; may raise Cancelled.
+        broken: gets the pictures that cannot be read, which are left out, with the reason.
+    """
     answerer, cache = Answerer(model, dense_prompts), PictureCache(max_bytes=0)
     scores: dict[str, list[float]] = {}
     for chosen in choose_objects(records, limit=objects):
-        picture = cache.get(chosen.record.path)
+        try:
+            picture = cache.get(chosen.record.path)
+            truths = [_at_size(thing_mask(chosen.record, thing), picture) > 127 for thing in chosen.things]
+        except AppError as error:
+            if broken is not None:
+                broken[error.path or str(chosen.record.path)] = error.message
+            continue
         answerer.set_image(picture)
-        for thing in chosen.things:
+        for truth in truths:
             pulse()
-            truth = _at_size(thing_mask(chosen.record, thing), picture) > 127
             if not truth.any():
                 continue
             for key, value in run_protocol(answerer, truth, box=box, clicks=clicks).iou.items():
@@ -67,8 +78,11 @@ def draw_samples(
     answerer, written = Answerer(model, dense_prompts), []
     for number, one in enumerate(picked):
         pulse()
-        picture = PictureCache(max_bytes=0).get(one.record.path)
-        truth = _at_size(thing_mask(one.record, one.things[0]), picture) > 127
+        try:
+            picture = PictureCache(max_bytes=0).get(one.record.path)
+            truth = _at_size(thing_mask(one.record, one.things[0]), picture) > 127
+        except AppError:
+            continue  # `quick_iou` says so
         x, y, _ = center_of(truth)
         answerer.set_image(picture)
         mask, _ = answerer.answer([(x + 0.5, y + 0.5, True)], None, None)

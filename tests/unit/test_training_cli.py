@@ -18,7 +18,7 @@ from inference.jobs.train_sam2 import TrainSam2Request
 from inference.protocol import Progress
 from tests.unit.training_scene import TINY, write_scene
 
-SETTINGS = ["pictures=2", "objects=2", "max_steps=1", "threads=1", "bfloat16=false", "validate_objects=1"]
+SETTINGS = ["pictures=2", "objects=2", "max_steps=1", "threads=1", "precision=float32", "validate_objects=1"]
 
 
 def _run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, dict[str, object]]:
@@ -38,7 +38,7 @@ def test_train_then_evaluate(tmp_path: Path, scene: tuple[str, str], capsys: pyt
     data, model = scene
     options = [word for text in SETTINGS for word in ("--set", text)]
     status, trained = _run(
-        capsys, "train", "sam2", "--data", data, "--val", data, "--init", model, "--image-size", "64",
+        capsys, "train", "sam2", "--data", data, "--init", model, "--image-size", "64",
         "--out", str(tmp_path / "run"), *options, "--json",
     )  # fmt: skip
     assert status == 0 and trained["steps"] == 1 and trained["failures"] == []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -117,13 +116,13 @@ def test_examples_hold_what_they_say(tmp_path: Path) -> None:
 def test_batches_depend_on_the_step_alone(tmp_path: Path) -> None:
     records = find_data(write_scene(tmp_path))
     first, second = BatchMaker(records, CONFIG), BatchMaker(records, CONFIG)
-    stream = batches(first, 0)
+    stream = batches(first, CONFIG, 0)
     straight = [next(stream) for _ in range(3)]
     stream.close()
-    late = batches(second, 2)
+    late = batches(second, CONFIG, 2)
     assert (next(late).images == straight[2].images).all()
     late.close()
-    ranks = batches(second, 1, rank=0, size=2)
+    ranks = batches(second, CONFIG, 1, rank=0, size=2)
     assert (next(ranks).images == straight[2].images).all()
     ranks.close()
 
@@ -131,8 +130,8 @@ def test_batches_depend_on_the_step_alone(tmp_path: Path) -> None:
 def test_unreadable_pictures_are_left_out_and_listed(tmp_path: Path) -> None:
     records = find_data(write_scene(tmp_path))
     records[1].path.write_bytes(b"broken")
-    maker = BatchMaker(records, replace(CONFIG, pictures=8, paste_share=0.0))
-    maker.batch(0)
+    maker = BatchMaker(records, CONFIG.model_copy(update={"paste_share": 0.0}))
+    maker.batch(range(8))
     assert list(maker.broken) == [str(records[1].path)]
 
 
@@ -140,4 +139,4 @@ def test_nothing_to_learn_from_is_an_error(tmp_path: Path) -> None:
     records = find_data(write_scene(tmp_path, pictures=1))
     records[0].path.unlink()
     with pytest.raises(FormatError, match="no training pictures"):
-        BatchMaker(records, CONFIG).batch(0)
+        BatchMaker(records, CONFIG).batch(range(2))

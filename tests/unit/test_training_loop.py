@@ -123,7 +123,8 @@ def test_a_card_is_preferred_and_each_process_of_a_team_has_its_own(monkeypatch:
 @pytest.mark.parametrize("stop_after", [1, 4, 7, 9, 12])
 def test_a_run_cut_anywhere_ends_with_the_same_weights(tmp_path: Path, stop_after: int) -> None:
     """Before the first step, between steps, and inside a validation, which is made up for."""
-    how: dict[str, Any] = {"validate": True, "validate_epochs": 1.0, "accumulate": 2, "freeze_fraction": 0.3}
+    how: dict[str, Any] = {"validate": True, "validate_epochs": 1.0, "accumulate": 2, "log_steps": 1}
+    how["freeze_fraction"] = 0.3
     whole = _train(tmp_path, tmp_path / "whole", 6, **how)
     with pytest.raises(Cancelled):
         _train(tmp_path, tmp_path / "parts", 6, stop_after=stop_after, **how)
@@ -170,7 +171,7 @@ def test_the_job_trains_from_a_checkpoint_and_validates(tmp_path: Path) -> None:
     scene = write_scene(tmp_path)
     start = save_checkpoint(build_model(TINY), TINY, tmp_path / "start.safetensors")
     settings = FAST | {"max_steps": 2, "image_size": 96}
-    request = TrainSam2Request((str(scene),), str(tmp_path / "run"), str(scene), str(start), settings=settings)
+    request = TrainSam2Request((str(scene),), str(tmp_path / "run"), init=str(start), settings=settings)
     listener = Listener()
     result = run(request, listener)
     assert result.steps == 2 and set(result.metrics) == {"box", "click1", "click2", "click3"}

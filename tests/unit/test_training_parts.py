@@ -256,3 +256,28 @@ def test_a_long_step_is_left_when_asked(tmp_path: Path) -> None:
     with pytest.raises(Cancelled):
         picture_step(model, batch, config, StepPlan.make(config, 0, 1, True), pulse)
     assert len(calls) == 2
+
+
+def test_corrections_leave_the_gradients_of_rounded_weights(tmp_path: Path) -> None:
+    """Weights that autocast rounded in a round without gradient still learn from the answer after it."""
+    batch = None
+    learning = []
+    for rounds in ((1.0,), (0.0, 1.0)):
+        config = TrainConfig(**(FAST | {"rounds": rounds, "precision": "bfloat16", "box_share": 0.0}))
+        batch = batch or BatchMaker(find_data(write_scene(tmp_path)), config).batch(range(2))
+        model = build_model(TINY)
+        set_training(model)
+        picture_step(model, batch, config, StepPlan.make(config, 0, 1, True)).loss.backward()
+        learning.append({n for n, p in model.named_parameters() if p.grad is not None})
+    assert learning[0] == learning[1]
+
+
+def test_a_broken_validation_picture_is_listed_and_the_rest_goes_on(tmp_path: Path) -> None:
+    request = _request(tmp_path)
+    (tmp_path / "val").mkdir()
+    val = write_scene(tmp_path / "val", pictures=3, size=80, name="other")
+    picture = tmp_path / "val" / "images" / "other_1.png"
+    picture.write_bytes(picture.read_bytes()[:900])  # the header is whole
+    again = TrainSam2Request(request.data, request.out, str(val), request.init, settings=request.settings)
+    result = run(again, Listener())
+    assert result.steps == 3 and any("other_1.png" in path for path in result.broken)
