@@ -109,11 +109,18 @@ class Database:
             result = change(connection)
             connection.execute("COMMIT")
         except BaseException as error:  # noqa: BLE001 - handed to the thread that waits for it
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
+            self._roll_back(connection)
             future.set_exception(storage_error(error, self.path) if isinstance(error, sqlite3.Error) else error)
         else:
             future.set_result(result)
+
+    def _roll_back(self, connection: sqlite3.Connection) -> None:
+        """A failing disk may refuse this, too; the thread and whoever waits for it have to go on all the same."""
+        try:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+        except sqlite3.Error as error:
+            log.warning("%s: no rollback: %s", self.path, error)
 
 
 @contextlib.contextmanager

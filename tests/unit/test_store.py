@@ -58,6 +58,20 @@ def test_a_failed_change_leaves_nothing(tmp_path: Path) -> None:
     assert names(tmp_path / "p.db") == ["b"]
 
 
+def test_a_disk_that_refuses_even_the_rollback_hangs_nobody(tmp_path: Path) -> None:
+    database = Database(tmp_path / "p.db", shared=False)
+
+    def gone(connection: sqlite3.Connection) -> None:
+        connection.set_authorizer(lambda action, *_: sqlite3.SQLITE_DENY if action == 22 else sqlite3.SQLITE_OK)
+        raise KeyError("bug")  # 22: SQLITE_TRANSACTION, so ROLLBACK is refused
+
+    with pytest.raises(KeyError):
+        database.write(gone)
+    with pytest.raises(StorageError):
+        put(database, "b")
+    database.close()
+
+
 def test_many_threads_write_one_after_the_other(tmp_path: Path) -> None:
     database = Database(tmp_path / "p.db", shared=False)
     with ThreadPoolExecutor(8) as pool:
