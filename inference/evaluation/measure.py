@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from inference.errors import ImageError
+from inference.errors import ImageError, UsageError
 from inference.evaluation.grabcut import grabcut
 from inference.evaluation.metrics import Counts, Outline, counts_of
 from inference.evaluation.objects import Chosen
@@ -101,8 +101,13 @@ class Measured:
     answers: dict[str, Mask]
 
 
-def measure_picture(picture: Chosen, answerer: Answers, plan: Plan) -> list[Measured]:
-    """Every chosen object of a picture. Raises ImageError or FormatError when picture or masks cannot be used."""
+def measure_picture(
+    picture: Chosen, answerer: Answers, plan: Plan, tick: Callable[[], None] = lambda: None
+) -> list[Measured]:
+    """Every chosen object of a picture. Raises ImageError or FormatError when picture or masks cannot be used.
+
+    `tick` is called before each object and each GrabCut, for a job to be stopped there.
+    """
     record = picture.record
     rgb = read_rgb(record.path)
     started = time.perf_counter()
@@ -110,18 +115,20 @@ def measure_picture(picture: Chosen, answerer: Answers, plan: Plan) -> list[Meas
     encode = time.perf_counter() - started
     found = []
     for index in picture.things:
+        tick()
         truth, ignore, outline = truth_of(record, index, rgb, plan.unsure)
         if not truth.any() or np.count_nonzero(truth) < plan.min_area * truth.size:
             continue
         outcome = run_protocol(answerer, truth, plan.box, plan.clicks, ignore, True, outline, plan.counting)
         if plan.grabcut:
+            tick()
             _ask_grabcut(rgb, truth, ignore, outline, outcome)
         outcome.seconds["encode"] = encode
         row = Row(
             name_of(record),
             index,
             record.source,
-            category_of(record, index),
+            record.things[index].category,
             float(truth.mean()),
             outcome.counts,
             outcome.boundary,
@@ -153,18 +160,18 @@ def truth_of(
     return inside, between, Outline(inside, between)
 
 
+def border_of(word: str) -> Unsure:
+    """What a person wrote; UsageError when it is nothing that borders can be."""
+    for border in BORDERS:
+        if border == word:
+            return border
+    raise UsageError(f"A border cannot be “{word}”.", remedy=f"Use {', '.join(BORDERS)}.")
+
+
 def name_of(record: Record) -> str:
     """What a picture is called in reports; in SAM 2's layout every file is 00000.jpg, so its folder counts."""
     path = record.path
     return path.parent.name if path.parent.parent.name == "JPEGImages" else path.name
-
-
-def category_of(record: Record, index: int) -> str:
-    """The class of an object. In the Oxford-IIIT Pet set names of cats begin with a capital letter (its README)."""
-    category = record.things[index].category
-    if record.trimap is not None and category in ("pet", ""):
-        return "cat" if record.path.name[:1].isupper() else "dog"
-    return category
 
 
 def _ask_grabcut(rgb: Rgb, truth: BoolMap, ignore: BoolMap | None, outline: Outline, outcome: Outcome) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from inference.errors import UsageError
 from inference.training.data import Record
 
 
@@ -36,6 +37,11 @@ def choose_objects(
         picked = np.random.default_rng(seed).choice(len(pairs), limit, replace=False)
         pairs = [pairs[i] for i in sorted(picked)]
     return list(_grouped(records, pairs))
+
+
+def no_objects(data: str) -> UsageError:
+    """What to raise when nothing is left to measure."""
+    return UsageError("The data set has no object that is large enough and not excluded.", data, "Lower --min-area.")
 
 
 def _is_large(record: Record, index: int, min_area: float) -> bool:

@@ -72,6 +72,8 @@ class Ledger:
 
     def add(self, cells: Sequence[Cell]) -> None:
         """The objects of one picture under one perturbation; they are on disk, all or none, when this returns."""
+        if not cells:
+            return
         line = json.dumps([asdict(cell) for cell in cells], ensure_ascii=False)
         try:
             with (self.folder / ANSWERS).open("a", encoding="utf-8") as file:
@@ -125,15 +127,22 @@ def _unwritten(folder: Path, error: OSError) -> StorageError:
 
 
 class Subject:
-    """One picture with its chosen objects and the click on each: the centre of the clean mask, at every level."""
+    """One picture with its chosen objects and the click on each: the centre of the clean mask, at every level.
 
-    def __init__(self, picture: Chosen, rgb: Rgb, unsure: Unsure) -> None:
-        self.rgb, self.things = rgb, picture.things
+    `things` are those of at least `min_area`, a share of the picture.
+    """
+
+    def __init__(self, picture: Chosen, rgb: Rgb, unsure: Unsure, min_area: float) -> None:
+        self.rgb = rgb
+        self.things: list[int] = []
         self._truths: list[tuple[BoolMap, BoolMap | None]] = []
         self._clicks: list[tuple[float, float, bool]] = []
         for index in picture.things:
             truth, ignore, _ = truth_of(picture.record, index, rgb, unsure)
+            if not truth.any() or np.count_nonzero(truth) < min_area * truth.size:
+                continue
             x, y, _ = center_of(truth)
+            self.things.append(index)
             self._truths.append((truth, ignore))
             self._clicks.append((x + 0.5, y + 0.5, True))
         self._clean: list[tuple[Counts, Mask]] | None = None

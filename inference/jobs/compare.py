@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -84,7 +83,7 @@ def run(request: CompareRequest, context: Context) -> CompareResult:
     from inference.engines import device as devices
     from inference.evaluation import comparison, comparison_page
     from inference.evaluation.contenders import contenders
-    from inference.evaluation.objects import choose_objects
+    from inference.evaluation.objects import choose_objects, no_objects
     from inference.training.data import find_data
 
     plan = _plan(request)
@@ -94,24 +93,17 @@ def run(request: CompareRequest, context: Context) -> CompareResult:
     records = find_data(Path(request.data), request.split, failures)
     chosen = choose_objects(records, request.min_area, request.exclude, request.limit, request.seed)
     if not chosen:
-        raise UsageError(
-            "The data set has no object that is large enough and not excluded.", request.data, "Lower --min-area."
-        )
+        raise no_objects(request.data)
     devices.apply(device)
     baseline = request.grabcut and plan.box
     total = len(chosen) * (len(taking_part) + baseline)
-    count = itertools.count()
-
-    def told(name: str) -> None:
-        """Before every picture."""
-        context.progress(next(count), total, name)
-
-    results = [_through(contender, chosen, plan, device, told, failures) for contender in taking_part]
+    steps = _Steps(context, total)
+    results = [_through(contender, chosen, plan, device, steps, failures) for contender in taking_part]
     if baseline:
-        results.append(_grabcut(chosen, plan, device, told, failures))
+        results.append(_grabcut(chosen, plan, device, steps, failures))
     places = comparison.common(results)
     if not places:
-        raise failures[0]
+        raise failures[0] if failures else no_objects(request.data)
     context.progress(total, total, "writing the report")
     figures = comparison.figures_of(results, places) | {"data": request.data, "device": device.name}
     out = Path(request.out)
@@ -125,17 +117,32 @@ def run(request: CompareRequest, context: Context) -> CompareResult:
     return CompareResult(figures, str(out / "report.html"), tuple(listed.values()))
 
 
+class _Steps:
+    """Tells how far it is: a step a picture and model, and a place to be stopped at within it."""
+
+    def __init__(self, context: Context, total: int) -> None:
+        self._context, self._total = context, total
+        self._done, self._name = -1, ""
+
+    def begin(self, name: str) -> None:
+        """Before every picture."""
+        self._done, self._name = self._done + 1, name
+        self.tick()
+
+    def tick(self) -> None:
+        """Within one. Raises Cancelled."""
+        self._context.progress(self._done, self._total, self._name)
+
+
 def _plan(request: CompareRequest) -> Plan:
-    from inference.evaluation.measure import BORDERS, Plan
+    from inference.evaluation.measure import Plan, border_of
 
     unknown = set(request.prompts) - {"box", "click"}
     if unknown or not request.prompts:
         raise UsageError(f"There are no such prompts: {', '.join(sorted(unknown))}.", remedy="Use box, click or both.")
     if request.clicks < 1 or request.shown < 1:
         raise UsageError("At least one click and one row are needed.", remedy="Give --clicks and --shown 1 or more.")
-    border = next((one for one in BORDERS if one == request.border), None)
-    if border is None:
-        raise UsageError(f"A border cannot be “{request.border}”.", remedy=f"Use {', '.join(BORDERS)}.")
+    border = border_of(request.border)
     clicks = request.clicks if "click" in request.prompts else 0
     return Plan("box" in request.prompts, clicks, min_area=request.min_area, unsure=border, keep=("box", "click1"))
 
@@ -145,7 +152,7 @@ def _through(
     chosen: Sequence[Chosen],
     plan: Plan,
     device: Device,
-    told: Callable[[str], None],
+    steps: _Steps,
     failures: list[AppError],
 ) -> Result:
     """All pictures through one model, which is dropped afterwards."""
@@ -160,21 +167,19 @@ def _through(
         model, config = load_checkpoint(contender.file)
         result.parameters = sum(p.numel() for p in model.parameters())
         segmenter = Segmenter(model, config, device)
-        _measure(result, SegmenterAnswerer(segmenter), chosen, plan, told, failures)
+        _measure(result, SegmenterAnswerer(segmenter), chosen, plan, steps, failures)
     result.megabytes = memory.megabytes
     segmenter.release()
     return result
 
 
-def _grabcut(
-    chosen: Sequence[Chosen], plan: Plan, device: Device, told: Callable[[str], None], failures: list[AppError]
-) -> Result:
+def _grabcut(chosen: Sequence[Chosen], plan: Plan, device: Device, steps: _Steps, failures: list[AppError]) -> Result:
     from inference.evaluation.comparison import GRABCUT, GrabcutAnswerer, Result
     from inference.evaluation.contenders import PeakMemory
 
     result = Result(GRABCUT)
     with PeakMemory(device.on_cpu("GrabCut runs there")) as memory:
-        _measure(result, GrabcutAnswerer(), chosen, replace(plan, clicks=0), told, failures)
+        _measure(result, GrabcutAnswerer(), chosen, replace(plan, clicks=0), steps, failures)
     result.megabytes = memory.megabytes
     return result
 
@@ -184,14 +189,14 @@ def _measure(
     answerer: Answers,
     chosen: Sequence[Chosen],
     plan: Plan,
-    told: Callable[[str], None],
+    steps: _Steps,
     failures: list[AppError],
 ) -> None:
     from inference.evaluation.measure import measure_picture
 
     for picture in chosen:
-        told(f"{result.label}: {picture.record.path.name}")
+        steps.begin(f"{result.label}: {picture.record.path.name}")
         try:
-            result.add(measure_picture(picture, answerer, plan))
+            result.add(measure_picture(picture, answerer, plan, steps.tick))
         except AppError as error:
             failures.append(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -87,34 +88,35 @@ def run(request: EvaluateRequest, context: Context) -> EvaluateResult:
     from inference.engines.segmenter import Segmenter
     from inference.evaluation import evaluation_page, report
     from inference.evaluation.measure import measure_picture
-    from inference.evaluation.objects import choose_objects
+    from inference.evaluation.objects import choose_objects, no_objects
     from inference.evaluation.protocol import SegmenterAnswerer
     from inference.training.data import find_data
 
     _check(request)
+    plan = _plan(request)
     device = devices.choose(request.device, "float32")
     failures: list[AppError] = []
     records = find_data(Path(request.data), request.split, failures)
     chosen = choose_objects(records, request.min_area, request.exclude, request.limit, request.seed)
     if not chosen:
-        raise _nothing(request)
+        raise no_objects(request.data)
     devices.apply(device)
     model, config = load_checkpoint(request.model)
     segmenter = Segmenter(model, config, device)
     answerer = SegmenterAnswerer(segmenter)
-    plan = _plan(request)
     rows: list[Row] = []
     worst = evaluation_page.Worst(plan.keep[0])
     for number, picture in enumerate(chosen):
-        context.progress(number, len(chosen), picture.record.path.name)
+        tick = functools.partial(context.progress, number, len(chosen), picture.record.path.name)
+        tick()
         try:
-            for measured in measure_picture(picture, answerer, plan):
+            for measured in measure_picture(picture, answerer, plan, tick):
                 rows.append(measured.row)
                 worst.add(measured)
         except AppError as error:
             failures.append(error)
     if not rows:
-        raise failures[0] if failures else _nothing(request)
+        raise failures[0] if failures else no_objects(request.data)
     context.progress(len(chosen), len(chosen), "writing the report")
     figures = report.summary(rows, plan.thresholds, request.noc if plan.counting else 0)
     figures |= {"model": request.model, "data": request.data, "device": segmenter.device.name, "border": request.border}
@@ -127,26 +129,16 @@ def run(request: EvaluateRequest, context: Context) -> EvaluateResult:
 
 
 def _check(request: EvaluateRequest) -> None:
-    from inference.evaluation.measure import BORDERS
-
     unknown = set(request.prompts) - set(PROMPTS)
     if unknown or not request.prompts:
         raise UsageError(f"There are no such prompts: {', '.join(sorted(unknown))}.", remedy="Use box, click or both.")
     if request.clicks < 1:
         raise UsageError("At least one click is needed.", remedy="Give --clicks 1 or more.")
-    if request.border not in BORDERS:
-        raise UsageError(f"A border cannot be “{request.border}”.", remedy=f"Use {', '.join(BORDERS)}.")
-
-
-def _nothing(request: EvaluateRequest) -> UsageError:
-    return UsageError(
-        "The data set has no object that is large enough and not excluded.", request.data, "Lower --min-area."
-    )
 
 
 def _plan(request: EvaluateRequest) -> Plan:
     from inference.evaluation.evaluation_page import worst_key
-    from inference.evaluation.measure import BORDERS, THRESHOLDS, Plan
+    from inference.evaluation.measure import THRESHOLDS, Plan, border_of
     from inference.evaluation.protocol import Counting
 
     clicks = request.clicks if "click" in request.prompts else 0
@@ -157,6 +149,6 @@ def _plan(request: EvaluateRequest) -> Plan:
         grabcut=request.grabcut,
         thresholds=THRESHOLDS if request.curves else (),
         min_area=request.min_area,
-        unsure=next(border for border in BORDERS if border == request.border),
+        unsure=border_of(request.border),
         keep=(worst_key(("click1",) if clicks else ("box",)),),
     )

@@ -78,21 +78,20 @@ def run(request: RobustnessRequest, context: Context) -> RobustnessResult:
     from inference.engines import device as devices
     from inference.evaluation import robustness
     from inference.evaluation.contenders import contenders
-    from inference.evaluation.objects import choose_objects
+    from inference.evaluation.measure import border_of
+    from inference.evaluation.objects import choose_objects, no_objects
     from inference.training.data import find_data
     from inference.weights.checks import sha256_of
 
     chosen_ones = _perturbations(request.perturbations)
-    unsure = _border(request.border)
+    unsure = border_of(request.border)
     taking_part = contenders(request.models, request.models_dir)
     device = devices.choose(request.device, "float32")
     failures: list[AppError] = []
     records = find_data(Path(request.data), request.split, failures)
     pictures = choose_objects(records, request.min_area, request.exclude, request.limit, request.seed)
     if not pictures:
-        raise UsageError(
-            "The data set has no object that is large enough and not excluded.", request.data, "Lower --min-area."
-        )
+        raise no_objects(request.data)
     settings = {
         "version": 1,
         "data": str(Path(request.data).absolute()),
@@ -100,11 +99,11 @@ def run(request: RobustnessRequest, context: Context) -> RobustnessResult:
     }
     ledger = robustness.Ledger(Path(request.out), settings, {c.label: sha256_of(c.file) for c in taking_part})
     devices.apply(device)
-    test = _Test(pictures, chosen_ones, unsure, request.seed, ledger, context, len(taking_part))
+    test = _Test(pictures, chosen_ones, unsure, request, ledger, context, len(taking_part))
     for contender in taking_part:
         failures += test.run(contender, device)
     if not ledger.cells:
-        raise failures[0]  # not one picture could be used
+        raise failures[0] if failures else no_objects(request.data)
     told = {"data": request.data, "device": device.name, "seed": request.seed, "pictures": len(pictures)}
     context.progress(test.total, test.total, "writing the report")
     figures = _report(request, ledger, pictures[0], chosen_ones, unsure, told)
@@ -120,13 +119,13 @@ class _Test:
         pictures: Sequence[Chosen],
         perturbations: Sequence[Perturbation],
         unsure: Unsure,
-        seed: int,
+        request: RobustnessRequest,
         ledger: Ledger,
         context: Context,
         models: int,
     ) -> None:
         self._pictures, self._perturbations, self._unsure = pictures, perturbations, unsure
-        self._seed, self._ledger, self._context = seed, ledger, context
+        self._request, self._ledger, self._context = request, ledger, context
         self._done = 0
         self.total = models * len(pictures) * sum(len(one.levels) for one in perturbations)
 
@@ -161,12 +160,12 @@ class _Test:
         from inference.pictures import read_rgb
 
         name = str(picture.record.path)
-        subject = Subject(picture, read_rgb(picture.record.path), self._unsure)
+        subject = Subject(picture, read_rgb(picture.record.path), self._unsure, self._request.min_area)
         for one in left:
             by_level = []
             for step in range(len(one.levels)):
                 self._context.progress(self._done, self.total, f"{model}: {picture.record.path.name}, {one.title}")
-                by_level.append(subject.answers(one.apply(subject.rgb, step, self._seed, name), answerer))
+                by_level.append(subject.answers(one.apply(subject.rgb, step, self._request.seed, name), answerer))
                 self._done += 1
             cells = []
             for number, thing in enumerate(subject.things):
@@ -213,12 +212,3 @@ def _perturbations(names: Sequence[str]) -> list[Perturbation]:
     if unknown:
         raise UsageError(f"There is no perturbation “{unknown[0]}”.", remedy=f"There are {', '.join(REGISTRY)}.")
     return [one for name, one in REGISTRY.items() if not names or name in names]
-
-
-def _border(word: str) -> Unsure:
-    from inference.evaluation.measure import BORDERS
-
-    found = next((border for border in BORDERS if border == word), None)
-    if found is None:
-        raise UsageError(f"A border cannot be “{word}”.", remedy=f"Use {', '.join(BORDERS)}.")
-    return found
