@@ -1,4 +1,4 @@
-"""`EverythingSession`: all objects of the shown picture laid out for picking. Nothing is in the document before `keep`."""
+"""`EverythingSession`: all objects of the picture laid out for picking. None is in the document before `keep`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ _SEARCH = EverythingOptions(pred_iou_thresh=0.3, stability_score_thresh=0.8, mod
 class EverythingSession(QObject):
     """One per window. `jobs` is a `Jobs` with the signals of `inference.worker.thread.ThreadRunner`."""
 
-    changed = Signal()  # what is shown, marked or hovered
+    changed = Signal()  # what is shown or marked
+    hover_changed = Signal()
     progressed = Signal(int, int)
     running_changed = Signal(bool)
     kept = Signal(list)  # ids of new instances
@@ -154,7 +155,7 @@ class EverythingSession(QObject):
         number = None if piece is None else piece.number
         if number != self._hovered:
             self._hovered = number
-            self.changed.emit()
+            self.hover_changed.emit()
 
     def mark(self, piece: Piece, on: bool | None = None) -> None:
         """Marks a piece for what is done to several; None turns it round."""
@@ -176,7 +177,7 @@ class EverythingSession(QObject):
         return was
 
     def keep(self, pieces: Iterable[Piece], class_id: int | None = None) -> list[str]:
-        """Makes instances of pieces: one command. Returns their ids; none when the document refuses (`failed` tells)."""
+        """Makes instances of pieces: one command. Their ids; none when the document refuses (`failed` tells)."""
         document, chosen = self._document, list(pieces)
         if document is None or not chosen:
             return []
@@ -190,6 +191,7 @@ class EverythingSession(QObject):
                 del self._taken[number]
             self.failed.emit(error)
             return []
+        self._pieces.forget_steps()
         for number in taken:
             self._marked.pop(number, None)
         self._renew()

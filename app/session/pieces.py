@@ -1,4 +1,4 @@
-"""`Pieces`: the objects found in a picture, before any of them is kept. What overlaps what, and what is a part. No Qt."""
+"""`Pieces`: the objects found in a picture before any is kept; what overlaps what, and what is a part. No Qt."""
 
 from __future__ import annotations
 
@@ -59,7 +59,8 @@ class Pieces:
         self._pieces: dict[int, Piece] = {}
         self._shared: dict[int, dict[int, float]] = {}  # pixels that two have in common
         self._steps: list[tuple[list[Piece], list[Piece]]] = []  # what a person took away and put in its place
-        self._made = 0
+        self._made: set[int] = set()  # by a person
+        self._replaced: set[int] = set()  # found, and merged or split
 
     def __len__(self) -> int:
         return len(self._pieces)
@@ -79,10 +80,8 @@ class Pieces:
     def settle(self, found: Iterable[FoundMask]) -> None:
         """The end of the search: what is not among its results goes, but for what a person made."""
         final = {f.number: f for f in found}
-        made = {piece.number for _, new in self._steps for piece in new}
-        gone = {piece.number for old, _ in self._steps for piece in old}
-        self._remove([n for n in self._pieces if n not in final and n not in made])
-        self.take(f for n, f in final.items() if n not in self._pieces and n not in gone)
+        self._remove([n for n in self._pieces if n not in final and n not in self._made])
+        self.take(f for n, f in final.items() if n not in self._pieces and n not in self._replaced)
 
     def merge(self, numbers: Iterable[int]) -> int | None:
         """Several become one. Its number, or None for fewer than two."""
@@ -116,12 +115,17 @@ class Pieces:
             return False
         old, new = self._steps.pop()
         self._remove([piece.number for piece in new])
+        self._replaced -= {piece.number for piece in old}
         self._add(old)
         return True
 
+    def forget_steps(self) -> None:
+        """Merges and splits up to now stay."""
+        self._steps.clear()
+
     @property
     def changed_by_hand(self) -> bool:
-        """Something was merged or split."""
+        """Something was merged or split that can be taken back."""
         return bool(self._steps)
 
     # Looking -------------------------------------------------------------------------------------------------
@@ -165,8 +169,10 @@ class Pieces:
     def _replace(self, old: list[Piece], masks: Iterable[Mask]) -> tuple[int, ...]:
         new = []
         for mask in masks:
-            self._made += 1
-            new.append(Piece(-self._made, mask))
+            number = -1 - len(self._made)
+            self._made.add(number)
+            new.append(Piece(number, mask))
+        self._replaced |= {piece.number for piece in old}
         self._steps.append((old, new))
         self._remove([piece.number for piece in old])
         self._add(new)
