@@ -163,7 +163,9 @@ def train(
         if team.leads:
             save_state(state_file, model, ema, optimizer, state)
     team.leave()
-    return Trained(keeper.best_file, keeper.best_metrics, state.step, state.seconds, lessons.maker.broken | keeper.broken)
+    return Trained(
+        keeper.best_file, keeper.best_metrics, state.step, state.seconds, lessons.maker.broken | keeper.broken
+    )
 
 
 def _prepared(model: SAM2Base, config: TrainConfig, team: Team) -> SAM2Base:

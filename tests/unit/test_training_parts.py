@@ -17,8 +17,8 @@ from inference.errors import Cancelled, ModelError, StorageError, UsageError
 from inference.jobs.train_sam2 import TrainSam2Request, run
 from inference.training import run_log, state
 from inference.training.config import TrainConfig
-from inference.training.loader import BatchMaker, Order
 from inference.training.data import find_data
+from inference.training.loader import BatchMaker, Order
 from inference.training.losses import package_loss, sam_loss
 from inference.training.optimizer import freeze, make_optimizer, part_of, recompute_activations, set_rates, set_training
 from inference.training.prompts import boxed, corrected, masked
@@ -91,7 +91,11 @@ def test_pictures_come_once_an_epoch_unless_they_are_weighted() -> None:
 def test_frozen_parts_have_no_rate_and_layers_decay() -> None:
     model = build_model(TINY)
     config = TrainConfig(
-        frozen=("prompt_encoder", "neck"), frozen_blocks=0, learning_rate=1e-3, trunk_learning_rate=1e-4, layer_decay=0.5
+        frozen=("prompt_encoder", "neck"),
+        frozen_blocks=0,
+        learning_rate=1e-3,
+        trunk_learning_rate=1e-4,
+        layer_decay=0.5,
     )
     freeze(model, config)
     learning = {part_of(n) for n, p in model.named_parameters() if p.requires_grad}
@@ -99,9 +103,9 @@ def test_frozen_parts_have_no_rate_and_layers_decay() -> None:
     optimizer = make_optimizer(model, config)
     rates = sorted({group["share"] for group in optimizer.param_groups if group["trunk"]})
     layers = len(model.image_encoder.trunk.body.blocks)
-    assert rates[-1] == pytest.approx(0.1) and rates[0] == pytest.approx(0.1 * 0.5 ** (layers + 1))
+    assert rates[-1] == pytest.approx(0.1 * 0.5) and rates[0] == pytest.approx(0.1 * 0.5 ** (layers + 1))
     shown = set_rates(optimizer, config.model_copy(update={"warmup_steps": 0}), 5, 0.0)
-    assert shown["lr"] == pytest.approx(1e-3) and shown["lr_trunk"] == pytest.approx(1e-4)
+    assert shown["lr"] == pytest.approx(1e-3) and shown["lr_trunk"] == pytest.approx(0.5e-4)
 
 
 def test_batch_norms_and_frozen_trunks_rest() -> None:
@@ -263,7 +267,8 @@ def test_corrections_leave_the_gradients_of_rounded_weights(tmp_path: Path) -> N
     batch = None
     learning = []
     for rounds in ((1.0,), (0.0, 1.0)):
-        config = TrainConfig(**(FAST | {"rounds": rounds, "precision": "bfloat16", "box_share": 0.0}))
+        settings = {"rounds": rounds, "precision": "bfloat16", "box_share": 0.0, "no_dense_share": 0.0}
+        config = TrainConfig(**(FAST | settings))
         batch = batch or BatchMaker(find_data(write_scene(tmp_path)), config).batch(range(2))
         model = build_model(TINY)
         set_training(model)
