@@ -45,7 +45,7 @@ def write(
         ):
             picture = out / f"{name}_{key}.png"
             sheets.save(_sheet([found[i] for i in which], title, key), picture)
-            parts.append(page.embedded(picture, title))
+            parts.append(page.embedded(picture, title, photo=True))
     words = (
         f"{figures['objects']:,} objects in {figures['images']:,} pictures of {figures['data']}, on {figures['device']}"
     )

@@ -54,7 +54,7 @@ def write(rows: list[Row], figures: dict[str, Any], worst: Worst, out: Path) -> 
         page.embedded(out / "curves.png", "curves over clicks, thresholds and IoU"),
         *_categories(figures),
         *_clicks(figures),
-        page.embedded(out / "worst.png", "the worst answers"),
+        page.embedded(out / "worst.png", "the worst answers", photo=True),
         *(
             page.section(title, page.table(*_groups(figures, group, keys)))
             for title, group in _GROUPS

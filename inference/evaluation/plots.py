@@ -25,10 +25,7 @@ def curves(rows: Sequence[Row], figures: dict[str, Any], path: Path) -> None:
     """IoU over clicks, over the mask threshold, and the share of objects that reach an IoU."""
     figure = Figure((15, 4.4), layout="constrained")
     clicks, threshold, share = (figure.add_subplot(1, 3, i) for i in (1, 2, 3))
-    draw_clicks(clicks, [("", rows)])
-    if "box" in figures:
-        clicks.axhline(figures["box"], color=COLOURS[2], ls="--", lw=1.3, label="box")
-        clicks.legend(frameon=False)
+    draw_clicks(clicks, [("", rows)], figures.get("box"))
     table = figures.get("thresholds", {})
     for (key, values), style in zip(((k, v) for k, v in table.items() if k != "logits"), styles(), strict=False):
         threshold.plot(table["logits"], values, label=words(key), **style)
@@ -38,8 +35,10 @@ def curves(rows: Sequence[Row], figures: dict[str, Any], path: Path) -> None:
     save(figure, path)
 
 
-def draw_clicks(axes: Axes, models: Sequence[tuple[str, Sequence[Row]]]) -> None:
-    """Mean IoU after each click for one or several (name, rows)."""
+def draw_clicks(axes: Axes, models: Sequence[tuple[str, Sequence[Row]]], box: float | None = None) -> None:
+    """Mean IoU after each click for one or several (name, rows), beside that of a box."""
+    if box is not None:
+        axes.axhline(box, color=COLOURS[2], ls="--", lw=1.3, label="box")
     top = 1
     for (name, rows), style in zip(models, styles(), strict=False):
         keys = [key for key in keys_of(rows) if key.startswith("click")]

@@ -115,11 +115,11 @@ class Ledger:
 
 
 def _cell(row: dict[str, Any]) -> Cell:
-    names = (str(row[key]) for key in ("model", "perturbation", "picture"))
     iou, dice = (tuple(float(v) for v in row[key]) for key in ("iou", "dice"))
     if len(iou) != len(dice):
         raise ValueError("an IoU goes with every Dice")
-    return Cell(*names, int(row["thing"]), iou, dice, tuple(str(m) for m in row["masks"]))
+    masks = tuple(str(m) for m in row["masks"])
+    return Cell(str(row["model"]), str(row["perturbation"]), str(row["picture"]), int(row["thing"]), iou, dice, masks)
 
 
 def _unwritten(folder: Path, error: OSError) -> StorageError:

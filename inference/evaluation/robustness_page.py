@@ -30,7 +30,7 @@ def write(figures: dict[str, Any], perturbations: Sequence[Perturbation], title:
         page.section("Dice on clean pictures and at the last level", page.table(*_drops(figures, perturbations))),
         page.embedded(out / "all.png", "mean Dice under every perturbation"),
         *(page.embedded(out / f"{one.name}.png", one.title) for one in perturbations),
-        *(page.embedded(sheet, "examples", "Examples") for sheet in sorted(out.glob("examples-*.png"))),
+        *(page.embedded(sheet, "examples", photo=True) for sheet in sorted(out.glob("examples-*.png"))),
         *(_table(figures, one) for one in perturbations),
     ]
     page.write_page(out / "report.html", title, words, parts)
@@ -90,16 +90,15 @@ def _all(figures: dict[str, Any], perturbations: Sequence[Perturbation], path: P
     columns = min(4, len(perturbations))
     rows = -(-len(perturbations) // columns)
     figure = Figure((4.1 * columns, 3.4 * rows + 0.5), layout="constrained")
-    lines: list[Any] = []
     for number, one in enumerate(perturbations):
         axes = figure.add_subplot(rows, columns, number + 1)
         _draw(axes, figures, one, legend=False)
-        lines = axes.get_legend_handles_labels()[0]
         axes.set_ylabel("mean Dice" if number % columns == 0 else "")
     lows = [value for by_name in figures.values() for row in by_name.values() for value in row["dice"]]
     for axes in figure.axes:  # one scale, so that the plots can be compared
         axes.set_ylim(plots.floor_of(min(lows, default=0.0)), 1.02)
-    figure.legend(lines, list(figures), loc="outside lower center", ncols=max(len(figures), 1), frameon=False)
+    labelled = max((axes.get_legend_handles_labels() for axes in figure.axes), key=lambda both: len(both[0]))
+    figure.legend(*labelled, loc="outside lower center", ncols=max(len(figures), 1), frameon=False)
     plots.save(figure, path)
 
 

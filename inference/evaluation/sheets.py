@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from inference.evaluation.protocol import BoolMap, Rgb
@@ -92,14 +90,7 @@ def sheet(
 
 def save(page: Image.Image, path: Path) -> None:
     """As PNG; OSError when it cannot be written."""
-    path.write_bytes(png(page))
-
-
-def png(page: Image.Image | npt.NDArray[np.uint8]) -> bytes:
-    """A picture as a PNG file."""
-    buffer = io.BytesIO()
-    (Image.fromarray(page) if isinstance(page, np.ndarray) else page).save(buffer, "PNG", optimize=True)
-    return buffer.getvalue()
+    page.save(path, "PNG")
 
 
 def _draw_legend(pen: ImageDraw.ImageDraw, legend: Sequence[tuple[str, tuple[int, int, int]]], y: int) -> int:

@@ -74,7 +74,7 @@ def test_the_same_objects_through_every_model(tmp_path: Path, models: list[str])
     pictures = ["sheet_box", "sheet_click1", "differences_box", "differences_click1", "agreement", "curves"]
     for name in pictures:
         assert read_rgb(out / f"{name}.png").shape[0] > 100
-    assert (out / "report.html").read_text("utf-8").count("data:image/png;base64,") == len(pictures)
+    assert (out / "report.html").read_text("utf-8").count("data:image/") == len(pictures)
 
 
 def test_a_model_agrees_with_itself(tmp_path: Path, models: list[str]) -> None:
