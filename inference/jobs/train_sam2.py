@@ -90,7 +90,9 @@ def run(request: TrainSam2Request, context: Context) -> TrainSam2Result:
     config = make_config(request.preset, request.settings)
     problems: list[AppError] = []
     torch.manual_seed(config.seed)  # what starts from random weights starts from the same
+    context.progress(0, 1000, "loading the model")
     model, arch, start = _model(request, config)
+    context.progress(0, 1000, "reading the data")
     lessons, val, told = _lessons(request, config, arch, problems)
     if leads():
         start_run(out, config, {"request": _absolute(request), "arch": arch.name, "start": start, "pictures": told})
@@ -104,7 +106,7 @@ def run(request: TrainSam2Request, context: Context) -> TrainSam2Result:
     except (Cancelled, KeyboardInterrupt):
         _end(out, "stopped")
         raise
-    except AppError as error:
+    except Exception as error:  # a bug too: the run does not look as if it went on
         _end(out, "failed", reason=str(error))
         raise
     if leads():

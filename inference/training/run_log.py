@@ -22,18 +22,20 @@ class RunLog:
 
     Args:
         out: the run's folder; None keeps nothing, for processes that do not lead.
+        validated: the validation at `step` is done; otherwise its row is dropped too, for it will be done again.
 
     Raises StorageError where the files cannot be written.
     """
 
-    def __init__(self, out: Path | None, step: int) -> None:
+    def __init__(self, out: Path | None, step: int, validated: bool = True) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
         self._out = out
         if out is None:
             return
         self._json, self._csv = out / "metrics.jsonl", out / "metrics.csv"
-        rows = [row for row in read_rows(self._json) if row["step"] <= step]
+        last = step if validated else step - 1
+        rows = [r for r in read_rows(self._json) if r["step"] <= (last if "val_iou" in r else step)]
         try:
             out.mkdir(parents=True, exist_ok=True)
             self._json.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")

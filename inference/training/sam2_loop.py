@@ -95,14 +95,14 @@ def train(
     recent, clock, word = _Recent(), _Clock(state.seconds, config), 0.0
 
     with (
-        RunLog(out if team.leads else None, state.step) as log,
+        RunLog(out if team.leads else None, state.step, state.validated == state.step) as log,
         closing(batches(lessons.maker, config, state.step, team.rank, team.size)) as stream,
     ):
         changing = False  # while it is, model and state do not belong together
         try:
             while True:
                 progress, epoch = _progress(state, config, last), round(state.step / epoch_steps, 4)
-                if team.leads and progress < 1 and keeper.is_due(epoch_steps):
+                if team.leads and word != CANCELLED and progress < 1 and keeper.is_due(epoch_steps):
                     try:
                         keeper.validate(log, progress, epoch)
                     except Cancelled:
