@@ -231,7 +231,11 @@ class Trainer:
         return (1 - recipe.teacher_share) * named + recipe.teacher_share * kept * taught.float().mean()
 
     def train(self, file: Path, minutes: float, report: Callable[[int, float, float], None]) -> bool:
-        """Goes on until the last step or until the minutes are over; True when it is done."""
+        """Goes on until the last step or until the minutes are over; True when it is done.
+
+        Args:
+            file: the state, read when it is there, and written however this ends.
+        """
         end = time.monotonic() + minutes * 60
         recipe = self.recipe
         if file.is_file():
@@ -245,15 +249,17 @@ class Trainer:
                 return rows, ahead.submit(clip_augment.batch, self.packed, rows, recipe.side, (recipe.seed, step, 2))
 
             rows, views = prepared(self.step)
-            while self.step < recipe.steps and time.monotonic() < end:
-                following = prepared(self.step + 1)
-                loss = self._advance(views.result(), rows, cores)
-                rows, views = following
-                if self.step % 20 == 0:
-                    report(self.step, loss, self._factor())
-                if self.step % recipe.save_every == 0:
-                    self.save(file)
-        self.save(file)
+            try:
+                while self.step < recipe.steps and time.monotonic() < end:
+                    following = prepared(self.step + 1)
+                    loss = self._advance(views.result(), rows, cores)
+                    rows, views = following
+                    if self.step % 20 == 0:
+                        report(self.step, loss, self._factor())  # raises when the person stops it
+                    if self.step % recipe.save_every == 0:
+                        self.save(file)
+            finally:
+                self.save(file)
         return self.step >= recipe.steps
 
     def result(self) -> Tower:
