@@ -28,11 +28,11 @@ class RunLog:
     """
 
     def __init__(self, out: Path | None, step: int, validated: bool = True) -> None:
-        from torch.utils.tensorboard import SummaryWriter
-
         self._out = out
         if out is None:
             return
+        from torch.utils.tensorboard import SummaryWriter
+
         self._json, self._csv = out / "metrics.jsonl", out / "metrics.csv"
         last = step if validated else step - 1
         rows = [r for r in read_rows(self._json) if r["step"] <= (last if "val_iou" in r else step)]

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 from pytestqt.qtbot import QtBot
 
+from app import cli
 from app.formats import ExportOptions, export
 from app.instance import Instance, new_id
 from app.project import Project
@@ -23,6 +24,8 @@ from inference.data_sets.oxford_pets import convert_pets, list_pets
 from inference.data_sets.project import read_project
 from inference.data_sets.split import split_by_content, without_content_of
 from inference.errors import AppError, FormatError, StorageError, UsageError
+from inference.jobs.look_at_data import LookAtDataRequest
+from inference.jobs.prepare_data import PreparePetsRequest
 from inference.masks import Mask
 from inference.training.data import find_data, kind_of, thing_mask
 from tests.formats_samples import disc, picture, source
@@ -88,13 +91,14 @@ def test_an_open_project_is_a_data_set(tmp_path: Path, qtbot: QtBot) -> None:
         dog = project.classes.add("dog")
         masks = [Mask.from_array(disc(80, 60, x, 30, 9)) for x in (20, 50)]
         project.document("sub/a.png").add([Instance(new_id(), masks[0], class_id=dog.id), Instance(new_id(), masks[1])])
-        project.document("b.png").add([Instance(new_id(), Mask.from_array(np.ones((6, 8), bool)))])
+        project.document("b.png").add([Instance(new_id(), masks[0])])
+        picture(tmp_path / "b.png", 90)  # changed behind its back
         problems: list[AppError] = []
         (record,) = find_data(tmp_path, "train", problems)
     finally:
         project.close()
     assert [(t.mask, t.category) for t in record.things] == [(masks[0], "dog"), (masks[1], "")]
-    assert record.path == tmp_path / "sub" / "a.png" and "b.png" in problems[0].message  # its mask has another size
+    assert record.path == tmp_path / "sub" / "a.png" and "b.png" in problems[0].message
 
 
 def test_a_foreign_database_is_refused(tmp_path: Path) -> None:
@@ -235,3 +239,19 @@ def test_data_without_masks_is_refused(tmp_path: Path, objects: str) -> None:
     scene.write_text(json.dumps(data))
     with pytest.raises(FormatError, match="Nothing in the data set can be used"):
         find_data(scene)
+
+
+def test_the_commands_look_and_convert(tmp_path: Path, pets: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (pets / "images" / f"{list_pets(pets, 'trainval')[0].name}.jpg").unlink()
+    words = ["data", "oxford-pets", "--source", str(pets), "--out", str(tmp_path / "out"), "--json"]
+    assert cli.run(words, lambda *_, **__: 0) == 1  # one pair is broken, and listed
+    told = json.loads(capsys.readouterr().out)
+    assert PreparePetsRequest.parse(told).train == told["train"] > told["val"] > 0 and len(told["failures"]) == 1
+    words = ["data", "look", str(tmp_path / "out"), "--out", str(tmp_path / "look"), "--json"]
+    assert cli.run(words, lambda *_, **__: 0) == 0
+    result = LookAtDataRequest.parse(json.loads(capsys.readouterr().out))
+    assert result.figures["pictures"] == told["train"] and set(result.figures["classes"]) <= {
+        "Abyssinian", "Bengal", "american_bulldog",
+    }  # fmt: skip
+    assert result.sheet and Path(result.sheet).is_file() and (tmp_path / "look" / "look.json").is_file()
+    assert LookAtDataRequest(("a",), "b").argv()[:3] == ["data", "look", "a"]
