@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +84,16 @@ class Ledger:
         except OSError:
             return None
         return record if (status.st_size, status.st_mtime_ns) == (record.size, record.mtime_ns) else None
+
+    def claim(self, record: Record) -> Record | None:
+        """Notes, before a file is written, whose it will be: known as the batch's own when the run ends in between.
+
+        Returns what was known of the picture before. StorageError when the line cannot be written.
+        """
+        before = self.records.get(record.source)
+        if before is None or before.file != record.file:
+            self.add(replace(record, fingerprint=""))  # equals no settings, so the picture is not finished
+        return before
 
     def add(self, record: Record) -> None:
         """Appends a line. StorageError when it cannot be written."""

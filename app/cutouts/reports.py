@@ -36,7 +36,7 @@ def write_reports(
     they cannot be written.
     """
     items = settings.classify.prompt_set.names if settings.classify else ()
-    _save(ledger.out, "scores.csv", scores_csv(records, items))
+    scores = _save(ledger.out, "scores.csv", scores_csv(records, items))
     results = {
         "made_by": MARK,
         "settings": settings.to_json(),
@@ -44,9 +44,8 @@ def write_reports(
         "failures": [{"path": f.path, "message": f.message, "remedy": f.remedy} for f in failures],
     }
     _save(ledger.out, "results.json", json.dumps(results, indent=1).encode())
-    return _save(
-        ledger.out, "index.html", gallery(ledger, records, failures, title).encode("utf-8", "backslashreplace")
-    )
+    page = gallery(ledger, records, failures, title, scores.name)
+    return _save(ledger.out, "index.html", page.encode("utf-8", "backslashreplace"))
 
 
 def scores_csv(records: Sequence[Record], items: Sequence[str]) -> bytes:
@@ -64,8 +63,13 @@ def scores_csv(records: Sequence[Record], items: Sequence[str]) -> bytes:
     return buffer.getvalue().encode("utf-8-sig", "backslashreplace")
 
 
-def gallery(ledger: Ledger, records: Sequence[Record], failures: Sequence[AppError], title: str) -> str:
-    """The page: a card a picture, grouped by label, the picture before the cut when pointed at; failures at the end."""
+def gallery(
+    ledger: Ledger, records: Sequence[Record], failures: Sequence[AppError], title: str, scores: str = "scores.csv"
+) -> str:
+    """The page: a card a picture, grouped by label, the picture before the cut when pointed at; failures at the end.
+
+    `scores` is the name of the table beside it.
+    """
     labels = Counter(record.label or NONE_OF_THESE for record in records if record.scores)
     groups: dict[str, list[Record]] = {label: [] for label, _ in labels.most_common()}
     for record in records:
@@ -86,6 +90,7 @@ def gallery(ledger: Ledger, records: Sequence[Record], failures: Sequence[AppErr
         subtitle=f"{len(records):,} pictures" + (f", {len(failures):,} not done" if failures else ""),
         chips=chips,
         sections=sections,
+        scores=scores,
         failures=_failures(failures),
         mark=MARK,
     )

@@ -55,7 +55,8 @@ class BatchRun:
         done: is told of every picture, in a thread of the run.
         roots: the folders that were asked for.
 
-    Raises UsageError when the settings make no sense or the output cannot be used, StorageError when it cannot be made.
+    Raises UsageError when the settings make no sense or the output cannot be used, ImageError when the background is
+    no picture, StorageError when the output cannot be made.
     """
 
     def __init__(
@@ -133,24 +134,24 @@ class BatchRun:
         label = item.scores.label if item.scores else None
         with self._lock:
             file = self._places.of(source, label)
+            record = Record(
+                str(source), status.st_size, status.st_mtime_ns, file, self._fingerprint, label,
+                dict(zip(item.scores.items, map(float, item.scores.values), strict=True)) if item.scores else {},
+                item.scores.prompt if item.scores else "", item.score if item.mask else None, round(item.seconds, 4),
+            )  # fmt: skip
+            before = self.ledger.claim(record)
         self._save(file, data)
         if self.settings.debug and item.mask is not None:
             self._save(f"debug/{file.rsplit('.', 1)[0]}.jpg", _overlay(rgb, item))
-        record = Record(
-            str(source), status.st_size, status.st_mtime_ns, file, self._fingerprint, label,
-            dict(zip(item.scores.items, map(float, item.scores.values), strict=True)) if item.scores else {},
-            item.scores.prompt if item.scores else "", item.score if item.mask else None, round(item.seconds, 4),
-        )  # fmt: skip
         outcome = Outcome(
             source, record, thumbnail(np.dstack([rgb, np.full(rgb.shape[:2], 255, np.uint8)])), thumbnail(rgba)
         )
         with self._lock:
-            self._file_under(record, outcome)
+            self._file_under(record, outcome, before)
         return outcome
 
-    def _file_under(self, record: Record, outcome: Outcome) -> None:
+    def _file_under(self, record: Record, outcome: Outcome, before: Record | None) -> None:
         """The line that makes it count; then what earlier settings made of the same picture goes."""
-        before = self.ledger.records.get(record.source)
         self.ledger.save_thumbnail(f"{record.thumbnail}-before.webp", outcome.before)
         self.ledger.save_thumbnail(f"{record.thumbnail}-after.webp", outcome.after)
         self.ledger.add(record)

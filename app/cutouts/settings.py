@@ -17,6 +17,7 @@ from inference.focus import Focus
 from inference.jobs.classify import ClassifyRequest
 from inference.jobs.cutout import CutoutRequest
 from inference.looks import Look
+from inference.pictures import read_size
 
 Form = Literal["png", "webp", "jpeg"]
 SUFFIXES: dict[str, str] = {"png": ".png", "webp": ".webp", "jpeg": ".jpg"}
@@ -50,7 +51,9 @@ class CutoutSettings:
     debug: bool = False
 
     def check(self) -> None:
-        """UsageError when the format cannot hold the looks."""
+        """UsageError when the format cannot hold the looks, ImageError when the background's picture is none."""
+        if self.look.picture is not None:
+            read_size(self.look.picture)
         if self.form == "jpeg" and self.model and not self.look.opaque:
             raise UsageError("JPEG cannot hold transparency.", None, "Choose another background, or PNG or WebP.")
 

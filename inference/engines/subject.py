@@ -1,8 +1,8 @@
 """The subject of a picture: from a focus to one mask, with the models that are loaded.
 
-The starting points are cheap: masks at the model's own low resolution. Which way does best was measured on 60 pictures
-of the Oxford-IIIT Pet set with the starter (mean IoU): one click in the middle 0.877, three at once 0.884, three with
-the first answer refined 0.890; automatically 0.937, and 0.940 asked again with the mask's box.
+The starting points are cheap: masks at the low resolution of the model. Three clicks with the first answer refined did
+better than one, or three at once; asking again with the box of the found mask better than not.
+`python -m benchmarks focus` measures what came of it: docs/cutouts.md.
 """
 
 from __future__ import annotations

@@ -6,9 +6,10 @@ Pictures are read ahead by threads. What comes back is masks and scores; files a
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -31,8 +32,9 @@ from inference.protocol import Context
 from inference.scoring import Scores, combine
 
 if TYPE_CHECKING:
+    from inference.engines.embedding import Embedding
     from inference.engines.segmenter import Segmenter
-    from inference.engines.subject import Likeness
+    from inference.engines.subject import Likeness, Subject
 
 RGBArray = pictures.RGBArray
 Float32 = npt.NDArray[np.float32]
@@ -228,7 +230,11 @@ def _items(tools: _Tools, size: int) -> Iterator[CutoutItem]:
 def _read(path: str, tools: _Tools) -> RGBArray:
     if tools.request.model or not tools.judges:
         return pictures.read_rgb(path)
-    return clip_input.read(path, tools.judges[0].classifier.input)
+    first, *others = (judge.classifier.input for judge in tools.judges)
+    if all(other == first for other in others):
+        return clip_input.read(path, first)
+    longest = max(wanted.shortest for wanted in (first, *others))  # each model makes its own of it
+    return pictures.read_rgb(path, draft=math.ceil(longest * clip_input.REDUCTION))
 
 
 def _batch(tools: _Tools, batch: Sequence[tuple[str, Future[RGBArray]]]) -> Iterator[CutoutItem]:
@@ -246,19 +252,34 @@ def _batch(tools: _Tools, batch: Sequence[tuple[str, Future[RGBArray]]]) -> Iter
 
 
 def _cut(tools: _Tools, path: str, rgb: RGBArray) -> CutoutItem:
-    """The mask of one picture. Holes and specks that are small beside the subject are no part of it."""
-    from inference.engines.postprocess import clean
-    from inference.engines.subject import subject
-
+    """The mask of one picture."""
     tools.give_way(path)
     segmenter: Segmenter = tools.context.models.segmenter(tools.request.model)
     embedding = segmenter.encode(rgb)
-    found = subject(segmenter, embedding, rgb, tools.request.focus, tools.likeness, tools.give_way)
-    mask = segmenter.full_mask(embedding, found.candidate)
-    mask = clean(mask, int(mask.area * _HOLES), int(mask.area * _SPECKS))
+    mask, found = subject_mask(segmenter, embedding, rgb, tools.request.focus, tools.likeness, tools.give_way)
     if not mask.area:
         raise ImageError("No subject was found in this picture.", path, _NOTHING_FOUND)
     return CutoutItem(path, mask, float(found.candidate.score), found.prompts)
+
+
+def subject_mask(
+    segmenter: Segmenter,
+    embedding: Embedding,
+    rgb: RGBArray,
+    focus: Focus,
+    likeness: Likeness | None = None,
+    give_way: Callable[[], None] = lambda: None,
+) -> tuple[Mask, Subject]:
+    """The subject's mask at full size. Holes and specks that are small beside the subject are no part of it.
+
+    Arguments as for `inference.engines.subject.subject`.
+    """
+    from inference.engines.postprocess import clean
+    from inference.engines.subject import subject
+
+    found = subject(segmenter, embedding, rgb, focus, likeness, give_way)
+    mask = segmenter.full_mask(embedding, found.candidate)
+    return clean(mask, int(mask.area * _HOLES), int(mask.area * _SPECKS)), found
 
 
 def _as_judged(rgb: RGBArray, mask: Mask | None, tools: _Tools) -> RGBArray:

@@ -8,6 +8,7 @@ import io
 import json
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from typer.testing import CliRunner
 from app.cli import build
 from app.cutouts.ledger import FOLDER, Ledger
 from app.cutouts.places import NONE_OF_THESE, Places
-from app.cutouts.reports import scores_csv
+from app.cutouts.reports import scores_csv, write_reports
 from app.cutouts.run import BatchRun, Outcome
 from app.cutouts.settings import CutoutSettings, encoded, form_of
 from app.samples import samples
@@ -138,11 +139,14 @@ def test_a_mixed_folder_fails_only_where_it_must(runner: InlineRunner, photos: P
     huge[16:24] = (60000).to_bytes(4, "big") * 2  # a header of 3,600 megapixels
     (photos / "huge.png").write_bytes(huge)
     (photos / "gone.jpg").symlink_to(photos / "nowhere.jpg")
+    (photos / "loop.jpg").symlink_to(photos / "loop.jpg")  # nobody can open it, not even root
+    (photos / "folder.jpg").mkdir()
     if hasattr(os, "mkfifo"):
         os.mkfifo(photos / "pipe.jpg")  # reading it would never end
     _, outcomes = _run(runner, _all(photos), tmp_path / "out", CutoutSettings("starter"), [photos])
     failed = {o.source.name: o.error for o in outcomes if o.error}
-    assert set(failed) - {"tiny.png", "pipe.jpg"} == {"zero.jpg", "broken.png", "text.jpg", "huge.png", "gone.jpg"}
+    expected = {"zero.jpg", "broken.png", "text.jpg", "huge.png", "gone.jpg", "loop.jpg", "folder.jpg"}
+    assert set(failed) - {"tiny.png", "pipe.jpg"} == expected
     assert all(error.path for error in failed.values())
     done = {o.source.relative_to(photos).as_posix() for o in outcomes if o.record}
     assert done >= {"one.jpg", "two.png", "sub/one.png"}
@@ -188,6 +192,7 @@ def test_a_ledger_cut_off_in_a_line_goes_on(photos: Path, tmp_path: Path) -> Non
     _run(discs, _all(photos), out, settings, [photos])
     assert len(discs.requests[0].images) == 1
     assert len(Ledger(out).records) == 3
+    assert _files(out) == ["one.png", "sub/one.png", "two.png"]  # known as the batch's own, and replaced
     forged = json.loads(file.read_text().splitlines()[0]) | {"file": "../../etc/passwd", "source": "x"}
     file.write_text(json.dumps(forged) + "\n[1]\n{}\n")
     assert Ledger(out).records == {}
@@ -198,8 +203,11 @@ def test_files_of_others_are_never_replaced(photos: Path, tmp_path: Path) -> Non
     out.mkdir()
     for name in ("two.png", "scores.csv"):
         (out / name).write_text("mine")
-    _run(Discs(), [photos / "two.png"], out, CutoutSettings("starter"), [photos])
+    settings = CutoutSettings("starter")
+    batch, outcomes = _run(Discs(), [photos / "two.png"], out, settings, [photos])
     assert (out / "two.png").read_text() == "mine" and (out / "two-2.png").is_file()
+    page = write_reports(batch.ledger, [o.record for o in outcomes if o.record], (), settings, "Mine")
+    assert (out / "scores.csv").read_text() == "mine" and 'href="scores-2.csv"' in page.read_text()
 
 
 def test_output_inside_the_input_and_the_input_itself(photos: Path) -> None:
@@ -240,6 +248,66 @@ def test_a_full_disk_ends_the_run_and_the_next_goes_on(
     discs = Discs()
     _run(discs, _all(photos), tmp_path / "out", settings, [photos])
     assert len(discs.requests[0].images) == 2 and len(_files(tmp_path / "out")) == 3
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own that holds 96 KiB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mount = shutil.which("mount")
+    if mount is None or not hasattr(os, "geteuid") or os.geteuid() != 0:
+        pytest.skip("only root can mount a small disk")
+    if subprocess.run([mount, "-t", "tmpfs", "-o", "size=96k", "tmpfs", place], capture_output=True).returncode:
+        pytest.skip("this machine mounts no tmpfs")
+    yield place
+    subprocess.run(["umount", place], check=True)
+
+
+def test_a_disk_that_is_really_full_keeps_whole_files_and_goes_on(photos: Path, small_disk: Path) -> None:
+    rng = np.random.default_rng(0)
+    for number in range(6):  # noise takes about 20 KB a picture, small ones included
+        Image.fromarray(rng.integers(0, 256, (90, 90, 3), np.uint8)).save(photos / f"noise{number}.png")
+    noise = [file for file in _all(photos) if file.name.startswith("noise")]
+    out, outcomes = small_disk / "out", list[Outcome]()
+    settings = CutoutSettings("starter", look=Look("#ffffff", feather=0, follow=False), workers=1)
+    batch = BatchRun(noise, out, settings, outcomes.append, [photos])
+    with pytest.raises(StorageError, match="full"):
+        Discs().run(batch.request, lambda progress: (batch.take(progress.payload), batch._pending[-1].result()))
+    batch.close()
+    done = [o.record for o in outcomes if o.record]
+    assert 0 < len(done) < len(noise) and isinstance(batch.stopped, StorageError)
+    assert not list(out.rglob("*.part"))
+    for record in done:
+        Image.open(out / record.file).load()
+    subprocess.run(["mount", "-o", "remount,size=2m", small_disk], check=True)
+    discs = Discs()
+    _run(discs, noise, out, settings, [photos])
+    assert len(discs.requests[0].images) == len(noise) - len(done)
+    assert len(list(out.glob("*.png"))) == len(noise)
+
+
+def test_the_background_has_to_be_a_picture(photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("no picture")
+    settings = CutoutSettings("starter", look=Look(f"picture:{tmp_path / 'notes.txt'}"))
+    with pytest.raises(ImageError):
+        BatchRun(_all(photos), tmp_path / "out", settings, lambda _: None, [photos])
+    assert not (tmp_path / "out").exists()
+
+
+def test_whole_pictures_are_made_small_for_each_model_apart(runner: InlineRunner, clip: str, tmp_path: Path) -> None:
+    """A model that looks at more pixels than the first gets them, not the first one's small copy enlarged."""
+    larger = str(write_classifier(tmp_path / "larger", seed=5, image_size=160))
+    photo = samples()[0].file
+
+    def scores(*members: tuple[str, float]) -> list[float]:
+        settings = CutoutSettings("", classify=ClassifyRequest((), PETS, members=members))
+        _, (outcome,) = _run(runner, [photo], tmp_path / f"out{len(members)}{members[0][0][-6:]}", settings, [])
+        assert outcome.record is not None
+        return list(outcome.record.scores.values())
+
+    both = scores((clip, 1.0), (larger, 1.0))
+    assert both == pytest.approx(np.mean([scores((clip, 1.0)), scores((larger, 1.0))], axis=0).tolist(), abs=2e-3)
 
 
 def test_item_folders_are_safe_and_apart(tmp_path: Path) -> None:
@@ -342,13 +410,14 @@ def test_five_thousand_prompts_and_a_hundred_tokens(
 
 
 def test_unsound_wishes_of_sort_are_said(clip: str, photos: Path, tmp_path: Path) -> None:
-    from app.cli.sort import segmentation_model, weighted
+    from app.cli.classify import parse_member
+    from app.cli.sort import segmentation_model
 
-    assert weighted(["ViT-L/14@336px", "b=0.3"]) == (("ViT-L/14@336px", 1.0), ("b", 0.3))
+    assert (parse_member("ViT-L/14@336px"), parse_member("b=0.3")) == (("ViT-L/14@336px", 1.0), ("b", 0.3))
     assert segmentation_model(None, "configs/sam2.1/sam2.1_hiera_b+.yaml") == "sam2.1-base-plus"
-    for wish in (["a=0"], ["a=x"], ["=1"]):
+    for wish in ("a=0", "a=x", "=1"):
         with pytest.raises(UsageError):
-            weighted(wish)
+            parse_member(wish)
     for model, config in ((None, "sam3.yaml"), ("sam2-tiny", "sam2_hiera_l.yaml")):
         with pytest.raises(UsageError):
             segmentation_model(model, config)
