@@ -13,9 +13,8 @@ from typing import Any, Protocol
 from PySide6.QtCore import QCoreApplication, QObject, Signal
 
 from app.commands import DocumentChange, Edit, EditCommand, History
-from app.counting import Counted, counted
 from app.instance import ImageRecord, ImageState, Instance
-from app.settings import QT_TRANSLATE_NOOP
+from app.texts import QT_TRANSLATE_NOOP, Counted, counted
 from inference.errors import AppError, StorageError, UsageError
 
 _GEOMETRY = ("mask", "polygon")

@@ -13,21 +13,13 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from PySide6.QtCore import QObject, Signal
 
+from app.texts import QT_TRANSLATE_NOOP
 from inference import paths
 from inference.errors import StorageError
-
-if TYPE_CHECKING:
-
-    def QT_TRANSLATE_NOOP(context: str, text: str) -> str:  # noqa: ARG001
-        """Qt's marker for lupdate gives back the text; its stub says object."""
-        return text
-
-else:
-    from PySide6.QtCore import QT_TRANSLATE_NOOP
 
 log = logging.getLogger(__name__)
 

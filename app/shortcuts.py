@@ -8,21 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QKeySequence
 
 from app.settings import Settings
-
-if TYPE_CHECKING:
-
-    def QT_TRANSLATE_NOOP(context: str, text: str) -> str:  # noqa: ARG001
-        """Qt's marker for lupdate gives back the text; its stub says object."""
-        return text
-
-else:
-    from PySide6.QtCore import QT_TRANSLATE_NOOP
+from app.texts import QT_TRANSLATE_NOOP
 
 Where = Literal["window", "annotate", "canvas", "sort", "grid", "pictures"]
 """Where the keys hold: everywhere, in the Annotate workspace outside text fields, while the canvas has the focus, in

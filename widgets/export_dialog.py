@@ -27,7 +27,7 @@ from app.formats.options import ExportOptions
 from app.formats.select import Tally, digest, split_counts, tally, totals
 from app.project import Project
 from inference.errors import AppError
-from widgets.export_form import ChoiceForm, FormatList, OptionForm
+from widgets.export_form import ChoiceForm, FormatList, OptionForm, of_format
 from widgets.export_pages import RunningPage, SummaryPage
 from widgets.parts import button, frame, label, line, named, restyle
 
@@ -88,7 +88,7 @@ class ExportDialog(QDialog):
         form = format_of(self.formats.format_id())
         self.choices.show_format(form)
         self.form.show_table(form.options)
-        self._section.setText(self.tr("Options of %1").replace("%1", form.title))
+        self._section.setText(self.tr("Options of %1").replace("%1", of_format(form.title)))
         self._section.setVisible(bool(form.options))
         if not self._out_edited:
             self.out.setText(str(_default_out(self._source.folder, form.id)))
@@ -133,13 +133,13 @@ class ExportDialog(QDialog):
             self._say(self.tr("Choose a folder for the export."))
             return
         form, options = format_of(self.formats.format_id()), self.options()
-        self.running.begin(form.title)
+        self.running.begin(of_format(form.title))
         self.pages.setCurrentWidget(self.running)
         work = partial(export, self._source, form.id, Path(out), options)
         self._run(lambda progress: work(progress), self._written)
 
     def _written(self, summary: ExportSummary) -> None:
-        self.summary.show_summary(summary, format_of(summary.format).title)
+        self.summary.show_summary(summary, of_format(format_of(summary.format).title))
         self.pages.setCurrentWidget(self.summary)
 
     def _failed(self, error: AppError) -> None:

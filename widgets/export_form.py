@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, Signal
+from PySide6.QtCore import QCoreApplication, QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QPainter, QPalette
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -43,10 +43,11 @@ class FormatList(QListWidget):
         self.setFixedWidth(320)
         named(self, self.tr("Format"))
         for form in formats:
-            item = QListWidgetItem(form.title)
+            title, description = of_format(form.title), of_format(form.description)
+            item = QListWidgetItem(title)
             item.setData(Qt.ItemDataRole.UserRole, form.id)
-            item.setData(Qt.ItemDataRole.UserRole + 1, form.description)
-            item.setData(Qt.ItemDataRole.AccessibleTextRole, f"{form.title}: {form.description}")
+            item.setData(Qt.ItemDataRole.UserRole + 1, description)
+            item.setData(Qt.ItemDataRole.AccessibleTextRole, f"{title}: {description}")
             self.addItem(item)
 
     def format_id(self) -> str:
@@ -127,7 +128,7 @@ class OptionForm(QWidget):
 
     def _add(self, option: Option) -> QWidget:
         made = _control(option)
-        named(made, option.label, option.help)
+        named(made, of_format(option.label), of_format(option.help))
         if not isinstance(made, (QCheckBox, QLineEdit)):
             calm(made)
         if isinstance(made, QCheckBox):
@@ -136,20 +137,25 @@ class OptionForm(QWidget):
             return made
         signal = {QComboBox: "currentIndexChanged", QLineEdit: "textChanged"}.get(type(made), "valueChanged")
         getattr(made, signal).connect(lambda: self.changed.emit())
-        self._layout.addRow(option.label, made)
-        self._layout.labelForField(made).setToolTip(option.help)
+        self._layout.addRow(of_format(option.label), made)
+        self._layout.labelForField(made).setToolTip(of_format(option.help))
         return made
+
+
+def of_format(text: str) -> str:
+    """A text of the formats' tables in the person's language."""
+    return QCoreApplication.translate("formats", text)
 
 
 def _control(option: Option) -> QWidget:
     if option.kind == "bool":
-        box = QCheckBox(option.label)
+        box = QCheckBox(of_format(option.label))
         box.setChecked(option.default)
         return box
     if option.kind == "choice":
         combo = QComboBox()
         for choice in option.choices:
-            combo.addItem(choice.label, choice.value)
+            combo.addItem(of_format(choice.label), choice.value)
         combo.setCurrentIndex(max(0, combo.findData(option.default)))
         return combo
     if option.kind == "text":

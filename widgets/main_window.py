@@ -180,9 +180,8 @@ class MainWindow(QMainWindow):
         annotate.browser.wanted.connect(desk.show)
         annotate.canvas.cursor_moved.connect(self._show_cursor)
         annotate.canvas.cursor_left.connect(lambda: self.status.show_cursor(None, None))
-        annotate.canvas.view_changed.connect(
-            lambda scale: self.status.show_zoom(scale if desk.document is not None else None)
-        )
+        annotate.canvas.view_changed.connect(lambda _scale: self._show_zoom())
+        annotate.canvas.picture_loaded.connect(lambda _usable: self._show_zoom())
         self.welcome.open_folder.connect(self.choose_folder)
         self.welcome.open_picture.connect(self.choose_pictures)
         self.welcome.open_sample.connect(self.open_sample)
@@ -306,6 +305,11 @@ class MainWindow(QMainWindow):
         document = self._services.desk.document
         inside = document is not None and 0 <= x < document.width and 0 <= y < document.height
         self.status.show_cursor((x, y) if inside else None, rgb)
+
+    def _show_zoom(self) -> None:
+        """The scale of the picture; what cannot be shown has none."""
+        canvas = self.annotate.canvas
+        self.status.show_zoom(canvas.view.device_scale if canvas.picture_usable else None)
 
     def _show_model(self, device: str = "") -> None:
         self.status.show_model(self._services.shelf.title(), device)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from app.session.joblist import JobList
 from app.session.shelf import OFFERED, Shelf
 from app.settings import Settings
-from widgets.parts import Picture, button, bytes_text, frame, label, tool
+from widgets.parts import Bar, Picture, button, bytes_text, frame, label, tool
 
 
 class ModelsCard(QWidget):
@@ -52,9 +52,7 @@ class ModelsCard(QWidget):
         buttons.setSpacing(8)
         self.get = button(self.tr("Download and use"), self._fetch, "primary", "")
         self.choose = button(self.tr("Other models…"), self.more.emit, "flat")
-        self._bar = QProgressBar()
-        self._bar.setTextVisible(False)
-        self._bar.setAccessibleName(self.tr("Download"))
+        self._bar = Bar(self.tr("Download"))
         self._bar.setMinimumWidth(120)
         self._stop = button(self.tr("Stop"), lambda: shelf.stop_fetching(OFFERED), "flat")
         for widget in (self.get, self.choose, self._bar, self._stop):
@@ -89,6 +87,4 @@ class ModelsCard(QWidget):
     def _show_progress(self) -> None:
         ticket = self._shelf.fetching(OFFERED)
         row = self._jobs.get(ticket.id) if ticket is not None else None
-        fraction = row.fraction if row is not None else None
-        self._bar.setRange(0, 0 if fraction is None else 1000)
-        self._bar.setValue(round(1000 * (fraction or 0)))
+        self._bar.show_fraction(row.fraction if row is not None else None)

@@ -5,26 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import (
-    QFileDialog,
-    QHBoxLayout,
-    QMessageBox,
-    QProgressBar,
-    QScrollArea,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMessageBox, QVBoxLayout, QWidget
 
 from app.session.joblist import JobList
 from app.session.shelf import Shelf
 from inference.catalogue import ModelSpec
+from widgets.column_page import ColumnPage
 from widgets.models_card import ModelsCard
-from widgets.parts import Picture, button, bytes_text, frame, label, left_text
+from widgets.parts import Bar, Picture, button, bytes_text, frame, label, left_text
 
 _COLUMN = 900
 
 
-class ModelsPage(QScrollArea):
+class ModelsPage(ColumnPage):
     """One card for every model.
 
     Args:
@@ -32,22 +25,10 @@ class ModelsPage(QScrollArea):
     """
 
     def __init__(self, shelf: Shelf, jobs: JobList, card: ModelsCard, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(_COLUMN, parent)
         self._shelf, self._jobs = shelf, jobs
         self._rows: dict[str, ModelRow] = {}
-        self.setWidgetResizable(True)
-        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        page = QWidget()
-        self.setWidget(page)
-        sides = QHBoxLayout(page)
-        column = QWidget()
-        column.setMaximumWidth(_COLUMN)
-        sides.addStretch(1)
-        sides.addWidget(column, 100)
-        sides.addStretch(1)
-        self._layout = QVBoxLayout(column)
-        self._layout.setContentsMargins(24, 24, 24, 24)
-        self._layout.setSpacing(10)
+        self.column.setSpacing(10)
         head = QHBoxLayout()
         words = QVBoxLayout()
         words.setSpacing(2)
@@ -56,13 +37,13 @@ class ModelsPage(QScrollArea):
         self.import_button = button(self.tr("Import weights…"), self.choose_file, "", "import")
         head.addLayout(words, 1)
         head.addWidget(self.import_button, 0, Qt.AlignmentFlag.AlignBottom)
-        self._layout.addLayout(head)
-        self._layout.addSpacing(6)
-        self._layout.addWidget(card)
+        self.column.addLayout(head)
+        self.column.addSpacing(6)
+        self.column.addWidget(card)
         self._list = QVBoxLayout()
         self._list.setSpacing(8)
-        self._layout.addLayout(self._list)
-        self._layout.addStretch(1)
+        self.column.addLayout(self._list)
+        self.column.addStretch(1)
         shelf.changed.connect(self.refresh)
         for signal in (shelf.current_changed, shelf.classifier_changed):
             signal.connect(lambda _model: self.refresh())
@@ -141,9 +122,7 @@ class ModelRow(QWidget):
         facts = [bytes_text(spec.size_bytes) if spec.size_bytes else "", spec.licence, spec.architecture, known]
         words.addWidget(label(" · ".join(fact for fact in facts if fact), "muted"))
         self._progress = label(role="muted")
-        self._bar = QProgressBar()
-        self._bar.setTextVisible(False)
-        self._bar.setAccessibleName(self.tr("Download of %1").replace("%1", spec.title))
+        self._bar = Bar(self.tr("Download of %1").replace("%1", spec.title))
         words.addWidget(self._bar)
         words.addWidget(self._progress)
         row.addLayout(words, 1)
@@ -175,8 +154,7 @@ class ModelRow(QWidget):
         self.state.setVisible(bool(self.state.text()))
 
     def show_progress(self, fraction: float | None, seconds_left: float | None, message: str) -> None:
-        self._bar.setRange(0, 0 if fraction is None else 1000)
-        self._bar.setValue(round(1000 * (fraction or 0)))
+        self._bar.show_fraction(fraction)
         parts = [message, "" if fraction is None else f"{fraction:.0%}"]
         if seconds_left is not None:
             parts.append(left_text(seconds_left))

@@ -7,7 +7,16 @@ from contextlib import contextmanager
 
 from PySide6.QtCore import QCoreApplication, QEvent, QObject, QRectF, QSize, Qt, SignalInstance
 from PySide6.QtGui import QAction, QColor, QPainter, QPaintEvent, QPalette, QPixmap
-from PySide6.QtWidgets import QAbstractItemView, QAbstractSpinBox, QFrame, QLabel, QPushButton, QToolButton, QWidget
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QAbstractSpinBox,
+    QFrame,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QToolButton,
+    QWidget,
+)
 
 from inference.errors import AppError
 from widgets.icons import icon
@@ -68,6 +77,20 @@ class Picture(QWidget):
         painter = QPainter(self)
         self._icon.paint(painter, self.rect())
         painter.end()
+
+
+class Bar(QProgressBar):
+    """How far something is, without a number; a screen reader calls it by its name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.setTextVisible(False)
+        self.setAccessibleName(name)
+
+    def show_fraction(self, fraction: float | None) -> None:
+        """None: under way, and nobody knows how far."""
+        self.setRange(0, 0 if fraction is None else 1000)
+        self.setValue(round(1000 * (fraction or 0)))
 
 
 class _CalmWheel(QObject):

@@ -87,3 +87,4 @@ class DisplayPanel(QWidget):
             calm(control)
             layout.addWidget(name)
             layout.addWidget(control)
+        layout.addStretch(1)

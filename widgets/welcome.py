@@ -20,7 +20,6 @@ from PySide6.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
     QLabel,
-    QScrollArea,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -28,6 +27,7 @@ from PySide6.QtWidgets import (
 
 from app.recent import RecentFolders
 from app.samples import Sample, samples
+from widgets.column_page import ColumnPage
 from widgets.icons import app_icon
 from widgets.models_card import ModelsCard
 from widgets.parts import Picture, button, label, restyle, tool
@@ -37,7 +37,7 @@ _SAMPLE = QSize(118, 84)
 _RECENT = 6
 
 
-class Welcome(QScrollArea):
+class Welcome(ColumnPage):
     """What one sees without a folder.
 
     Args:
@@ -50,20 +50,9 @@ class Welcome(QScrollArea):
     open_paths = Signal(list)  # of Path
 
     def __init__(self, recent: RecentFolders, card: ModelsCard, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(_COLUMN, parent)
         self._recent = recent
-        self.setWidgetResizable(True)
-        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        page = QWidget()
-        self.setWidget(page)
-        sides = QHBoxLayout(page)
-        column = QWidget()
-        column.setMaximumWidth(_COLUMN)
-        sides.addStretch(1)
-        sides.addWidget(column, 100)
-        sides.addStretch(1)
-        layout = QVBoxLayout(column)
-        layout.setContentsMargins(24, 28, 24, 24)
+        layout = self.column
         layout.setSpacing(16)
         layout.addLayout(self._title())
         self.drop = DropArea()

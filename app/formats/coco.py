@@ -8,16 +8,27 @@ from app.formats.base import Format, Item, Setting, Shape
 from app.formats.options import POLYGON_TOLERANCE, Choice, Option
 from app.formats.outlines import hole_count, inside, outlines, report_holes
 from app.formats.pictures import place_picture
+from app.texts import QT_TRANSLATE_NOOP
 
 SEGMENTATION = Option(
-    "segmentation", "choice", "rle", "Masks as", "RLE is exact; polygons are read by more tools.",
+    "segmentation",
+    "choice",
+    "rle",
+    QT_TRANSLATE_NOOP("formats", "Masks as"),
+    QT_TRANSLATE_NOOP("formats", "RLE is exact; polygons are read by more tools."),
     choices=(
-        Choice("rle", "RLE (exact)"),
-        Choice("polygons", "polygons (holes are filled)"),
-        Choice("mixed", "polygons, RLE where a mask has holes"),
+        Choice("rle", QT_TRANSLATE_NOOP("formats", "RLE (exact)")),
+        Choice("polygons", QT_TRANSLATE_NOOP("formats", "polygons (holes are filled)")),
+        Choice("mixed", QT_TRANSLATE_NOOP("formats", "polygons, RLE where a mask has holes")),
     ),
-)  # fmt: skip
-LICENCE = Option("licence", "text", "", "Licence of the pictures", "Written for every picture when given.")
+)
+LICENCE = Option(
+    "licence",
+    "text",
+    "",
+    QT_TRANSLATE_NOOP("formats", "Licence of the pictures"),
+    QT_TRANSLATE_NOOP("formats", "Written for every picture when given."),
+)
 
 
 class CocoWriter:
@@ -97,6 +108,9 @@ class CocoWriter:
 
 
 FORMAT = Format(
-    "coco", "COCO", "One JSON with exact RLE masks or polygons; read by most tools.",
-    CocoWriter, (SEGMENTATION, POLYGON_TOLERANCE, LICENCE),
-)  # fmt: skip
+    "coco",
+    "COCO",
+    QT_TRANSLATE_NOOP("formats", "One JSON with exact RLE masks or polygons; read by most tools."),
+    CocoWriter,
+    (SEGMENTATION, POLYGON_TOLERANCE, LICENCE),
+)

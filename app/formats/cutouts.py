@@ -11,18 +11,43 @@ from app.formats.base import Format, Item, Setting
 from app.formats.masks import piece_names
 from app.formats.names import safe
 from app.formats.options import Choice, Option
+from app.texts import QT_TRANSLATE_NOOP
 from inference.masks import BoolArray
 from inference.pictures import RGBArray, read_rgb
 
 PER = Option(
-    "per", "choice", "instance", "One cut-out for each", "What goes into one file.",
-    choices=(Choice("instance", "instance"), Choice("picture", "picture")),
-)  # fmt: skip
-CROP = Option("crop", "bool", True, "Crop to the object", "Leaves out the empty rest of the picture.")
-MARGIN = Option(
-    "margin", "int", 0, "Margin when cropped (px)", "Pixels kept around the object, inside the picture.", high=10000
+    "per",
+    "choice",
+    "instance",
+    QT_TRANSLATE_NOOP("formats", "One cut-out for each"),
+    QT_TRANSLATE_NOOP("formats", "What goes into one file."),
+    choices=(
+        Choice("instance", QT_TRANSLATE_NOOP("formats", "instance")),
+        Choice("picture", QT_TRANSLATE_NOOP("formats", "picture")),
+    ),
 )
-BY_CLASS = Option("class_folders", "bool", False, "A folder for each class", "Sorts the cut-outs by their class.")
+CROP = Option(
+    "crop",
+    "bool",
+    True,
+    QT_TRANSLATE_NOOP("formats", "Crop to the object"),
+    QT_TRANSLATE_NOOP("formats", "Leaves out the empty rest of the picture."),
+)
+MARGIN = Option(
+    "margin",
+    "int",
+    0,
+    QT_TRANSLATE_NOOP("formats", "Margin when cropped (px)"),
+    QT_TRANSLATE_NOOP("formats", "Pixels kept around the object, inside the picture."),
+    high=10000,
+)
+BY_CLASS = Option(
+    "class_folders",
+    "bool",
+    False,
+    QT_TRANSLATE_NOOP("formats", "A folder for each class"),
+    QT_TRANSLATE_NOOP("formats", "Sorts the cut-outs by their class."),
+)
 
 
 class CutoutWriter:
@@ -75,6 +100,10 @@ def _window(pixels: BoolArray, margin: int) -> tuple[slice, slice]:
 
 
 FORMAT = Format(
-    "cutouts", "Cut-outs", "The objects on transparency, as RGBA PNGs.",
-    CutoutWriter, (PER, CROP, MARGIN, BY_CLASS), pictures="",
-)  # fmt: skip
+    "cutouts",
+    QT_TRANSLATE_NOOP("formats", "Cut-outs"),
+    QT_TRANSLATE_NOOP("formats", "The objects on transparency, as RGBA PNGs."),
+    CutoutWriter,
+    (PER, CROP, MARGIN, BY_CLASS),
+    pictures="",
+)

@@ -8,11 +8,19 @@ from app.formats.base import Format, Item, Setting
 from app.formats.labelled import index_png, painted, palette_of, report_overlaps, voc_palette
 from app.formats.options import PALETTE_BY, Choice, Option
 from app.formats.pictures import place_picture
+from app.texts import QT_TRANSLATE_NOOP
 
 BY = Option(
-    "by", "choice", "class", "Numbers are", "What the number of a pixel says; 0 is background.",
-    choices=(Choice("class", "classes"), Choice("instance", "instances")),
-)  # fmt: skip
+    "by",
+    "choice",
+    "class",
+    QT_TRANSLATE_NOOP("formats", "Numbers are"),
+    QT_TRANSLATE_NOOP("formats", "What the number of a pixel says; 0 is background."),
+    choices=(
+        Choice("class", QT_TRANSLATE_NOOP("formats", "classes")),
+        Choice("instance", QT_TRANSLATE_NOOP("formats", "instances")),
+    ),
+)
 
 
 class IndexedWriter:
@@ -51,6 +59,11 @@ class IndexedWriter:
 
 
 FORMAT = Format(
-    "indexed", "Indexed masks", "One palette PNG a picture whose numbers are classes or instances.",
-    IndexedWriter, (BY, PALETTE_BY), pictures="none", most_classes=254,
-)  # fmt: skip
+    "indexed",
+    QT_TRANSLATE_NOOP("formats", "Indexed masks"),
+    QT_TRANSLATE_NOOP("formats", "One palette PNG a picture whose numbers are classes or instances."),
+    IndexedWriter,
+    (BY, PALETTE_BY),
+    pictures="none",
+    most_classes=254,
+)

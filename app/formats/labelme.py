@@ -22,18 +22,29 @@ from app.formats.outlines import inside, report_holes
 from app.formats.pictures import is_turned, place_picture
 from app.formats.polygons import centre_rings, simplified
 from app.formats.summary import counted
+from app.texts import QT_TRANSLATE_NOOP
 from inference.errors import FormatError
 from inference.pictures import read_rgb
 
 SHAPES = Option(
-    "shapes", "choice", "auto", "Shapes", "Masks are exact; labelme before 5.3 and other tools know only polygons.",
+    "shapes",
+    "choice",
+    "auto",
+    QT_TRANSLATE_NOOP("formats", "Shapes"),
+    QT_TRANSLATE_NOOP("formats", "Masks are exact; labelme before 5.3 and other tools know only polygons."),
     choices=(
-        Choice("auto", "polygons as they were drawn, masks otherwise"),
-        Choice("mask", "masks"),
-        Choice("polygon", "polygons (holes are filled)"),
+        Choice("auto", QT_TRANSLATE_NOOP("formats", "polygons as they were drawn, masks otherwise")),
+        Choice("mask", QT_TRANSLATE_NOOP("formats", "masks")),
+        Choice("polygon", QT_TRANSLATE_NOOP("formats", "polygons (holes are filled)")),
     ),
-)  # fmt: skip
-EMBED = Option("image_data", "bool", False, "Picture inside the JSON", "Stores the picture as imageData.")
+)
+EMBED = Option(
+    "image_data",
+    "bool",
+    False,
+    QT_TRANSLATE_NOOP("formats", "Picture inside the JSON"),
+    QT_TRANSLATE_NOOP("formats", "Stores the picture as imageData."),
+)
 
 _VERSION = "5.5.0"
 _ID = "winnow_id"
@@ -169,6 +180,10 @@ def _image_data(path: Path) -> str:
 
 
 FORMAT = Format(
-    "labelme", "labelme", "One JSON a picture, masks or polygons; also beside the originals.",
-    LabelmeWriter, (SHAPES, POLYGON_TOLERANCE, EMBED), beside=True,
-)  # fmt: skip
+    "labelme",
+    "labelme",
+    QT_TRANSLATE_NOOP("formats", "One JSON a picture, masks or polygons; also beside the originals."),
+    LabelmeWriter,
+    (SHAPES, POLYGON_TOLERANCE, EMBED),
+    beside=True,
+)

@@ -11,16 +11,29 @@ from app.formats.base import Format, Item, Setting
 from app.formats.names import distinct, safe
 from app.formats.options import Choice, Option
 from app.formats.pictures import place_picture
+from app.texts import QT_TRANSLATE_NOOP
 from inference.masks import BoolArray
 
 PER = Option(
-    "per", "choice", "instance", "One mask for each", "What goes into one file.",
-    choices=(Choice("instance", "instance"), Choice("class", "class of a picture"), Choice("picture", "picture")),
-)  # fmt: skip
+    "per",
+    "choice",
+    "instance",
+    QT_TRANSLATE_NOOP("formats", "One mask for each"),
+    QT_TRANSLATE_NOOP("formats", "What goes into one file."),
+    choices=(
+        Choice("instance", QT_TRANSLATE_NOOP("formats", "instance")),
+        Choice("class", QT_TRANSLATE_NOOP("formats", "class of a picture")),
+        Choice("picture", QT_TRANSLATE_NOOP("formats", "picture")),
+    ),
+)
 VALUE = Option(
-    "value", "choice", "255", "Value inside", "The number of a pixel inside; outside is 0.",
-    choices=(Choice("255", "255 (white)"), Choice("1", "1")),
-)  # fmt: skip
+    "value",
+    "choice",
+    "255",
+    QT_TRANSLATE_NOOP("formats", "Value inside"),
+    QT_TRANSLATE_NOOP("formats", "The number of a pixel inside; outside is 0."),
+    choices=(Choice("255", QT_TRANSLATE_NOOP("formats", "255 (white)")), Choice("1", "1")),
+)
 
 
 def mask_png(pixels: BoolArray, value: int = 255) -> bytes:
@@ -69,6 +82,10 @@ class MaskWriter:
 
 
 FORMAT = Format(
-    "masks", "Binary masks", "Black and white PNGs, one for each instance, class or picture.",
-    MaskWriter, (PER, VALUE), pictures="none",
-)  # fmt: skip
+    "masks",
+    QT_TRANSLATE_NOOP("formats", "Binary masks"),
+    QT_TRANSLATE_NOOP("formats", "Black and white PNGs, one for each instance, class or picture."),
+    MaskWriter,
+    (PER, VALUE),
+    pictures="none",
+)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from app.texts import QT_TRANSLATE_NOOP
 from inference.errors import UsageError
 
 Kind = Literal["bool", "choice", "int", "float", "text"]
@@ -85,13 +86,25 @@ _PARSERS: dict[Kind, Callable[[Any], Any]] = {"bool": _bool, "choice": str, "int
 
 # Options several formats share.
 POLYGON_TOLERANCE = Option(
-    "tolerance", "float", 1.0, "Polygon tolerance (px)",
-    "How far a simplified outline may leave the exact one; 0 keeps every pixel.", low=0, high=20,
-)  # fmt: skip
+    "tolerance",
+    "float",
+    1.0,
+    QT_TRANSLATE_NOOP("formats", "Polygon tolerance (px)"),
+    QT_TRANSLATE_NOOP("formats", "How far a simplified outline may leave the exact one; 0 keeps every pixel."),
+    low=0,
+    high=20,
+)
 PALETTE_BY = Option(
-    "colours", "choice", "voc", "Palette", "The colours stored with the index map; the numbers stay the same.",
-    choices=(Choice("voc", "Pascal VOC palette"), Choice("classes", "Colours of the classes")),
-)  # fmt: skip
+    "colours",
+    "choice",
+    "voc",
+    QT_TRANSLATE_NOOP("formats", "Palette"),
+    QT_TRANSLATE_NOOP("formats", "The colours stored with the index map; the numbers stay the same."),
+    choices=(
+        Choice("voc", QT_TRANSLATE_NOOP("formats", "Pascal VOC palette")),
+        Choice("classes", QT_TRANSLATE_NOOP("formats", "Colours of the classes")),
+    ),
+)
 
 Which = Literal["annotated", "done", "all"]
 Pictures = Literal["copy", "link", "none"]

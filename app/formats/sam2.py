@@ -7,6 +7,7 @@ from typing import Any
 from app.formats.base import Format, Item, Setting
 from app.formats.labelled import index_png, painted, report_overlaps, voc_palette
 from app.formats.pictures import JPEG_ONLY, place_picture
+from app.texts import QT_TRANSLATE_NOOP
 
 
 class Sam2Writer:
@@ -43,6 +44,9 @@ class Sam2Writer:
 
 
 FORMAT = Format(
-    "sam2", "SAM 2 training", "A folder a picture, JPEGImages and Annotations, for SAM 2's trainer.",
-    Sam2Writer, flat=True,
-)  # fmt: skip
+    "sam2",
+    QT_TRANSLATE_NOOP("formats", "SAM 2 training"),
+    QT_TRANSLATE_NOOP("formats", "A folder a picture, JPEGImages and Annotations, for SAM 2's trainer."),
+    Sam2Writer,
+    flat=True,
+)

@@ -10,11 +10,16 @@ from app.formats.labelled import index_png, painted, report_overlaps, voc_palett
 from app.formats.names import distinct
 from app.formats.options import Option
 from app.formats.pictures import JPEG_ONLY, place_picture
+from app.texts import QT_TRANSLATE_NOOP
 
 BORDER = Option(
-    "border", "int", 0, "Void border (px)", "Marks pixels near the edge of an object as 255, as the original set does.",
+    "border",
+    "int",
+    0,
+    QT_TRANSLATE_NOOP("formats", "Void border (px)"),
+    QT_TRANSLATE_NOOP("formats", "Marks pixels near the edge of an object as 255, as the original set does."),
     high=20,
-)  # fmt: skip
+)
 
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
@@ -104,6 +109,11 @@ def _text(value: str) -> str:
 
 
 FORMAT = Format(
-    "voc", "Pascal VOC", "Class and object maps, XML boxes, lists of names.",
-    VocWriter, (BORDER,), flat=True, most_classes=254,
-)  # fmt: skip
+    "voc",
+    "Pascal VOC",
+    QT_TRANSLATE_NOOP("formats", "Class and object maps, XML boxes, lists of names."),
+    VocWriter,
+    (BORDER,),
+    flat=True,
+    most_classes=254,
+)

@@ -12,11 +12,19 @@ from app.formats.outlines import hole_count, inside, outlines, report_holes
 from app.formats.pictures import place_picture
 from app.formats.polygons import Part, bridged, joined
 from app.formats.summary import counted
+from app.texts import QT_TRANSLATE_NOOP
 
 HOLES = Option(
-    "holes", "choice", "bridge", "Holes", "A polygon has one outline: holes are joined to it by a thin cut, or filled.",
-    choices=(Choice("bridge", "joined by a thin cut"), Choice("fill", "filled")),
-)  # fmt: skip
+    "holes",
+    "choice",
+    "bridge",
+    QT_TRANSLATE_NOOP("formats", "Holes"),
+    QT_TRANSLATE_NOOP("formats", "A polygon has one outline: holes are joined to it by a thin cut, or filled."),
+    choices=(
+        Choice("bridge", QT_TRANSLATE_NOOP("formats", "joined by a thin cut")),
+        Choice("fill", QT_TRANSLATE_NOOP("formats", "filled")),
+    ),
+)
 
 _HEADER = "# Written by Winnow. Paths are relative to this file.\n"
 
@@ -71,6 +79,10 @@ class YoloWriter:
 
 
 FORMAT = Format(
-    "yolo-seg", "YOLO segmentation", "images/, labels/ and data.yaml for Ultralytics; one polygon an instance.",
-    YoloWriter, (HOLES, POLYGON_TOLERANCE), flat=True,
-)  # fmt: skip
+    "yolo-seg",
+    QT_TRANSLATE_NOOP("formats", "YOLO segmentation"),
+    QT_TRANSLATE_NOOP("formats", "images/, labels/ and data.yaml for Ultralytics; one polygon an instance."),
+    YoloWriter,
+    (HOLES, POLYGON_TOLERANCE),
+    flat=True,
+)

@@ -9,9 +9,8 @@ from typing import Any, Protocol
 
 from PySide6.QtCore import QCoreApplication, Qt
 
-from app.counting import counted
 from app.instance import ImageState, ImageSummary
-from app.settings import QT_TRANSLATE_NOOP
+from app.texts import QT_TRANSLATE_NOOP, counted
 from inference.errors import AppError
 
 

@@ -7,9 +7,7 @@ import json
 import logging
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
@@ -21,13 +19,15 @@ from app.document import Document
 from app.instance import AnnotatedImage, ImageRecord, ImageSummary
 from app.labels import ClassEdit, ClassList, Relabelled
 from app.project import backups, changes, homes, place, queries, relocate
+from app.project.background import Background
 from app.project.database import Database
+from app.project.examine import examined
 from app.project.onlooker import Onlooker
 from app.project.readonly import ReadOnlyDatabase
 from app.project.renames import Moves, Renames
 from inference import paths
 from inference.errors import AppError, ImageError, StorageError, UsageError
-from inference.pictures import content_key, read_size
+from inference.pictures import content_key
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -45,7 +45,6 @@ class Project(QObject):
     images_changed = Signal(list)
     image_moved = Signal(str, str)
     failed = Signal(object)
-    _came_home = Signal(object)  # a callable, from a background thread to this object's
 
     def __init__(
         self,
@@ -61,10 +60,10 @@ class Project(QObject):
         self._documents: dict[str, Document] = {}
         self._renames = Renames()
         self._seen: dict[str, ImageSummary] = {}  # as another window's edits were last taken over
-        self._background = ThreadPoolExecutor(1, thread_name_prefix="project")
+        self._background = Background("project", self)
+        self._background.failed.connect(self.failed)
         self._onlooker: Onlooker | None = None
         self._closed = False
-        self._came_home.connect(self._at_home)
         self.undo_group = QUndoGroup(self)
         self.stack = self._new_stack()
         with database.reading() as connection:
@@ -191,7 +190,7 @@ class Project(QObject):
         with self._database.reading() as connection:
             record = queries.record(connection, image_id)
             found = queries.instances(connection, image_id, self._place.database)
-        record, problem = _examined(path, record, image_id, bool(found))
+        record, problem = examined(path, record, image_id, bool(found))
         document = Document(self, record, path, found, problem=problem, parent=self)
         document.edited.connect(self._edited)
         self._adopt_stack(document.undo_stack)
@@ -228,8 +227,7 @@ class Project(QObject):
 
     def in_background(self, work: Callable[[], T], then: Callable[[T], object]) -> None:
         """Runs `work` in the project's background thread, then `then` with its result in this object's thread."""
-        if not self._closed:
-            self._background.submit(work).add_done_callback(functools.partial(self._bring_home, then))
+        self._background.run(work, then)
 
     def close(self) -> None:
         """Finishes what is under way, makes a backup and lets the folder go. Twice is harmless."""
@@ -238,7 +236,7 @@ class Project(QObject):
         self._closed = True
         if self._onlooker is not None:
             self._onlooker.stop()
-        self._background.shutdown(wait=True, cancel_futures=True)
+        self._background.close()
         if isinstance(self._database, Database):
             try:
                 self._database.fold_log()
@@ -286,7 +284,7 @@ class Project(QObject):
         """As `transact`; annotations of what `change` says was moved go along in the same transaction, and documents
         once this object's thread comes to it."""
         moves = self.transact(lambda connection: self._renames.move_rows(connection, change))
-        self._came_home.emit(functools.partial(self._files_moved, moves))
+        self._background.bring(functools.partial(self._files_moved, moves))
 
     def preference(self, name: str, default: Any = None) -> Any:
         """A JSON value that is kept with the folder."""
@@ -319,7 +317,7 @@ class Project(QObject):
         record = ImageRecord(document.image_id, document.width, document.height, document.state, document.note)
         problem: AppError | None
         try:
-            _, problem = _examined(document.path, record, document.image_id, len(document) > 0)
+            _, problem = examined(document.path, record, document.image_id, len(document) > 0)
         except ImageError as error:
             problem = error
         if str(problem) != str(document.problem):
@@ -407,42 +405,6 @@ class Project(QObject):
     def _edited(self, image_id: str) -> None:
         self.images_changed.emit([image_id])
 
-    def _bring_home(self, then: Callable[[T], object], future: Future[T]) -> None:
-        if future.cancelled():
-            return
-        if isinstance(error := future.exception(), AppError):
-            self._came_home.emit(functools.partial(self.failed.emit, error))
-        else:
-            self._came_home.emit(lambda: then(future.result()))  # a bug is raised, and seen, in this object's thread
-
-    def _at_home(self, function: Callable[[], object]) -> None:
-        if not self._closed:
-            function()
-
 
 def _ignore(_result: object) -> None:
     """Nothing follows."""
-
-
-def _examined(
-    path: Path, record: ImageRecord | None, image_id: str, annotated: bool
-) -> tuple[ImageRecord, AppError | None]:
-    """The record of a picture with its size, and what keeps it from being edited.
-
-    Raises ImageError when the file cannot be read and the project knows nothing about it either.
-    """
-    try:
-        width, height = read_size(path)
-    except ImageError as error:
-        if record is None or not record.width:
-            raise
-        return record, error
-    if record is None:
-        return ImageRecord(image_id, width, height), None
-    if annotated and (record.width, record.height) != (width, height):
-        return record, ImageError(
-            f"The picture has {width} × {height} pixels now; it was annotated with {record.width} × {record.height}.",
-            path,
-            "Put the annotated version back, or delete the picture's annotations in its folder's project.",
-        )
-    return replace(record, width=width, height=height), None

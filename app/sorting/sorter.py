@@ -15,12 +15,12 @@ from PySide6.QtCore import QCoreApplication, QObject, Qt, Signal
 
 from app.project import Project
 from app.project.place import PARKED
-from app.settings import QT_TRANSLATE_NOOP
 from app.sorting import orders, removed
 from app.sorting.folders import ClassFolder, ClassFolders
 from app.sorting.journal import Kind, Mode, Operation
 from app.sorting.moves import Mover, Outcome
 from app.sorting.planning import is_picture
+from app.texts import QT_TRANSLATE_NOOP
 from inference.errors import AppError, StorageError, UsageError
 from inference.paths import typed
 

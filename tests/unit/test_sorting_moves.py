@@ -364,7 +364,7 @@ def test_edits_between_the_row_and_its_document_are_not_lost(table: Table) -> No
     """The row moves in the worker's thread; the document hears of it later."""
     document = table.project.document("a.jpg")
     document.set_note("before")
-    table.project._came_home.disconnect(table.project._at_home)  # the window is busy
+    table.project._background._home.disconnect(table.project._background._at_home)  # the window is busy
     table.file(["a.jpg"], "cat")
     document.set_note("between")
     table.file(["cat/a.jpg"], "dog")

@@ -224,7 +224,7 @@ def test_emptying_goes_to_the_systems_trash(
 ) -> None:
     project.document("1.jpg").set_note("mine")
     finish(qtbot, sorter, lambda: sorter.trash(["1.jpg", "2.jpg"]))
-    qtbot.waitUntil(lambda: project._background._work_queue.empty())  # its content is known
+    qtbot.waitUntil(lambda: project._background._thread._work_queue.empty())  # its content is known
     sorter.close()
     project.close()
     trash = tmp_path / "data"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QCoreApplication, Qt, QTranslator
 from PySide6.QtWidgets import QAbstractButton, QComboBox, QLineEdit, QListWidget, QSpinBox, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -159,3 +159,27 @@ def test_hiding_ends_a_running_export(project: Project, qtbot: QtBot, tmp_path: 
     made.hide()
     assert task is not None and task.isFinished()
     qtbot.waitUntil(lambda: made._task is None)
+
+
+class Marked(QTranslator):
+    """A language that only the texts of the formats were translated to."""
+
+    def translate(self, context: str, text: str, comment: str | None = None, count: int = -1) -> str:
+        return f"»{text}«" if context == "formats" else ""
+
+
+def test_texts_of_formats_are_translated(project: Project, qtbot: QtBot, qapp: QCoreApplication) -> None:
+    language = Marked()
+    qapp.installTranslator(language)
+    dialog = ExportDialog(project)
+    qtbot.addWidget(dialog)
+    dialog.formats.choose("masks")
+    value = dialog.options.control("value")
+    assert isinstance(value, QComboBox)
+    assert value.itemText(0) == "»255 (white)«"
+    assert (value.accessibleName(), value.toolTip()) == (
+        "»Value inside«", "»The number of a pixel inside; outside is 0.«",
+    )  # fmt: skip
+    assert dialog.formats.currentItem().text() == "»Binary masks«"
+    dialog.reject()
+    qapp.removeTranslator(language)

@@ -11,6 +11,7 @@ from PIL import Image
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
 from app.document import Document
@@ -255,3 +256,23 @@ def test_jobs_come_go_and_can_be_stopped(qtbot: QtBot) -> None:
     panel._views[ticket.id].stop.click()
     qtbot.waitUntil(lambda: jobs.rows == ())
     assert panel.isHidden()
+
+
+def test_a_folder_for_reading_only_advises_no_edits(qtbot: QtBot, project: Project) -> None:
+    reader = Project.open(project.folder, read_only=True)
+    shown = reader.document("b.png")
+    instances = InstancesPanel(Selection(shown), lambda _instance: "#336699", [QAction("Delete")])
+    classes, properties = ClassesPanel(QAction("Undo"), QAction("Redo")), PropertiesPanel()
+    for panel in (instances, classes, properties):
+        qtbot.addWidget(panel)
+    instances.set_document(shown, reader.classes)
+    classes.set_project(reader)
+    properties.set_document(shown)
+    assert instances.view.words == "Nothing here."
+    assert "No classes yet." in [text.text() for text in classes.findChildren(QLabel)] and not classes.name.isEnabled()
+    assert properties.note.isReadOnly() and not properties.note.placeholderText()
+    classes.set_project(project)
+    assert classes.name.isEnabled()
+    classes.set_project(None)
+    properties.set_document(None)
+    reader.close()

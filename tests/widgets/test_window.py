@@ -205,6 +205,7 @@ def test_bad_files_and_folders(desktop: Desktop, folder: Path, tmp_path: Path) -
         desktop.do("next")
         assert desk.current == name
         desktop.until(lambda: not desktop.canvas.picture_usable)  # a calm page in its place says why
+        assert desktop.window.status.zoom.isHidden()
     desktop.do("next")
     assert desktop.document.image_id == "sub/d.png"
     desktop.point(50, 40)

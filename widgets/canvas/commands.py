@@ -9,11 +9,10 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QWidget
 
 from app import clipboard
-from app.counting import counted
 from app.document import Document
 from app.instance import Instance
 from app.patches import bounding
-from app.settings import QT_TRANSLATE_NOOP
+from app.texts import QT_TRANSLATE_NOOP, counted
 from widgets.canvas.desk import Desk
 from widgets.canvas.tools.base import Tool
 from widgets.canvas.view import View

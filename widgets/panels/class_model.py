@@ -5,24 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QByteArray, QMimeData, QModelIndex, QPersistentModelIndex, Qt, Signal
+from PySide6.QtCore import QModelIndex, Qt
 from PySide6.QtGui import QColor
 
 from app.instance import LabelClass
 from app.labels import ClassList
+from widgets.panels.dragged_rows import DraggedRows, Index
 from widgets.parts import reported, swatch
 from widgets.theme import current_colors
 
 NAME, HOTKEY, COUNT, GROUP = range(4)
 IdRole = Qt.ItemDataRole.UserRole
-MIME = "application/x-winnow-class"
-Index = QModelIndex | QPersistentModelIndex
 
 
-class ClassModel(QAbstractTableModel):
+class ClassModel(DraggedRows):
     """Rows in the person's order."""
 
-    failed = Signal(object)
+    MIME = "application/x-winnow-class"
 
     def __init__(self) -> None:
         super().__init__()
@@ -108,24 +107,17 @@ class ClassModel(QAbstractTableModel):
             return True
         return False
 
-    def supportedDropActions(self) -> Qt.DropAction:
-        return Qt.DropAction.MoveAction
+    def key(self, row: int) -> str:
+        return str(self._rows[row].id)
 
-    def mimeTypes(self) -> list[str]:
-        return [MIME]
-
-    def mimeData(self, indexes: Sequence[QModelIndex]) -> QMimeData:
-        mime = QMimeData()
-        mime.setData(MIME, QByteArray(str(self._rows[indexes[0].row()].id).encode()))
-        return mime
-
-    def dropMimeData(self, data: QMimeData, action: Qt.DropAction, row: int, column: int, parent: Index) -> bool:  # noqa: ARG002
-        if data.hasFormat(MIME) and self._classes is not None:
-            moved = int(data.data(MIME).toStdString())
-            place = row if row >= 0 else (parent.row() if parent.isValid() else len(self._rows))
-            with reported(self.failed):
-                self._classes.move(moved, place - (self.row_of(moved) < place))
-        return False  # the classes have told us; the view must not remove rows
+    def move_rows(self, keys: Sequence[str], place: int) -> None:
+        """Each is one step of the classes' history."""
+        if self._classes is None:
+            return
+        for class_id in map(int, keys):
+            above = self.row_of(class_id) < place
+            self._classes.move(class_id, place - above)
+            place += not above
 
     def _reset(self) -> None:
         self.beginResetModel()

@@ -19,11 +19,10 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.counting import counted
 from app.instance import LabelClass
 from app.labels import HOTKEYS
 from app.project.project import Project
-from app.settings import QT_TRANSLATE_NOOP
+from app.texts import QT_TRANSLATE_NOOP, counted
 from widgets.icons import icon
 from widgets.panels.class_model import COUNT, GROUP, HOTKEY, NAME, ClassModel
 from widgets.parts import label, reported, swatch, tool
@@ -71,15 +70,13 @@ class ClassesPanel(QWidget):
         self.name.setPlaceholderText(self.tr("New class"))
         self.name.setAccessibleName(self.tr("Name of a new class"))
         self.name.returnPressed.connect(self.add_typed)
-        self._empty = label(
-            self.tr("No classes yet. Type a name, or accept a mask and name it then."), "muted", wrap=True
-        )
+        self._empty = label("", "muted", wrap=True)
         self._empty.setAlignment(Qt.AlignmentFlag.AlignTop)
-        add = tool("plus", self.tr("Add this class"), self.add_typed, 16)
+        self._add = tool("plus", self.tr("Add this class"), self.add_typed, 16)
         row = QHBoxLayout()
         row.setSpacing(4)
         row.addWidget(self.name, 1)
-        row.addWidget(add)
+        row.addWidget(self._add)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 8, 8, 8)
         layout.setSpacing(6)
@@ -100,6 +97,11 @@ class ClassesPanel(QWidget):
         if project is not None:
             project.images_changed.connect(self._counting.start)
         self.setEnabled(project is not None)
+        read_only = project is not None and project.read_only
+        for control in (self.name, self._add):
+            control.setEnabled(not read_only)
+        how = self.tr("No classes yet. Type a name, or accept a mask and name it then.")
+        self._empty.setText(self.tr("No classes yet.") if read_only else how)
 
     # The current class ------------------------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QByteArray, QMimeData, QModelIndex, QPersistentModelIndex, Qt, Signal
+from PySide6.QtCore import QModelIndex, Qt
 from PySide6.QtGui import QColor, QPalette
 
 from app.document import Document
@@ -13,18 +13,17 @@ from app.instance import Instance, LabelClass
 from app.labels import ClassList
 from inference.masks import Mask
 from widgets.icons import icon
+from widgets.panels.dragged_rows import DraggedRows, Index
 from widgets.parts import area_text, reported, swatch
 from widgets.theme import current_colors
 
 NAME, SCORE, AREA, VISIBLE, LOCKED = range(5)
 IdRole = Qt.ItemDataRole.UserRole
-MIME = "application/x-winnow-instance-order"
-Index = QModelIndex | QPersistentModelIndex
 ColorOf = Callable[[Instance], str]
 """The colour of an instance, "#rrggbb"."""
 
 
-class InstanceModel(QAbstractTableModel):
+class InstanceModel(DraggedRows):
     """Rows by id.
 
     Args:
@@ -32,7 +31,7 @@ class InstanceModel(QAbstractTableModel):
         alike: which instances a class typed for one of them is meant for.
     """
 
-    failed = Signal(object)
+    MIME = "application/x-winnow-instance-order"
 
     def __init__(self, color_of: ColorOf, alike: Callable[[str], Sequence[str]] = lambda one: (one,)) -> None:
         super().__init__()
@@ -135,35 +134,17 @@ class InstanceModel(QAbstractTableModel):
 
     # Reordering by dragging -----------------------------------------------------------------------------------------
 
-    def supportedDropActions(self) -> Qt.DropAction:
-        return Qt.DropAction.MoveAction
+    def key(self, row: int) -> str:
+        return self._order[row]
 
-    def mimeTypes(self) -> list[str]:
-        return [MIME]
-
-    def mimeData(self, indexes: Sequence[QModelIndex]) -> QMimeData:
-        mime = QMimeData()
-        rows = sorted({index.row() for index in indexes})
-        mime.setData(MIME, QByteArray(",".join(self._order[row] for row in rows).encode()))
-        return mime
-
-    def dropMimeData(self, data: QMimeData, action: Qt.DropAction, row: int, column: int, parent: Index) -> bool:  # noqa: ARG002
-        if not data.hasFormat(MIME) or self._document is None:
-            return False
-        moved = data.data(MIME).toStdString().split(",")
-        place = row if row >= 0 else (parent.row() if parent.isValid() else len(self._order))
-        self.move(moved, place)
-        return False  # the document has told us; the view must not remove rows
-
-    def move(self, ids: Sequence[str], place: int) -> None:
+    def move_rows(self, keys: Sequence[str], place: int) -> None:
         """Puts instances before the row `place` (topmost first)."""
         if self._document is None:
             return
-        chosen = [i for i in self._order if i in ids]
-        before = [i for i in self._order[:place] if i not in ids]
-        after = [i for i in self._order[place:] if i not in ids]
-        with reported(self.failed):
-            self._document.reorder(reversed([*before, *chosen, *after]))
+        chosen = [i for i in self._order if i in keys]
+        before = [i for i in self._order[:place] if i not in keys]
+        after = [i for i in self._order[place:] if i not in keys]
+        self._document.reorder(reversed([*before, *chosen, *after]))
 
     # Within ---------------------------------------------------------------------------------------------------------
 

@@ -91,7 +91,7 @@ class InstancesPanel(QWidget):
         header.setStretchLastSection(False)
         header.setMinimumSectionSize(26)
         header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
-        for column, width in ((SCORE, 46), (AREA, 78), (VISIBLE, 28), (LOCKED, 28)):
+        for column, width in ((SCORE, 46), (AREA, 90), (VISIBLE, 28), (LOCKED, 28)):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
             header.resizeSection(column, width)
         view.clicked.connect(self._on_click)
@@ -136,8 +136,11 @@ class InstancesPanel(QWidget):
     def _why_empty(self, total: int) -> str:
         if total:
             return self.tr("No instance matches the filter.")
-        if self.model.document is None or not self._usable:
+        document = self.model.document
+        if document is None or not self._usable:
             return ""
+        if document.read_only:
+            return self.tr("Nothing here.")
         return self.tr("Nothing here yet. Click an object in the picture, then press F to keep its mask.")
 
     def _on_filter(self, text: str) -> None:
@@ -175,7 +178,8 @@ class InstancesPanel(QWidget):
                 document.set_locked(ids, not instance.locked)
 
     def _move_to(self, place: int) -> None:
-        self.model.move(list(self._selection.ids), place)
+        with reported(self.failed):
+            self.model.move_rows(list(self._selection.ids), place)
 
     def _move_by(self, step: int) -> None:
         rows = sorted(map(self.model.row_of, self._selection.ids))
@@ -242,16 +246,16 @@ class _View(QTreeView):
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.setTabKeyNavigation(False)
         self.setItemDelegateForColumn(NAME, _NameDelegate(self))
-        self._words = ""
+        self.words = ""
 
     def say(self, text: str) -> None:
         """Words in place of rows."""
-        self._words = text
+        self.words = text
         self.viewport().update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
-        paint_words(self, self._words)
+        paint_words(self, self.words)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Space:

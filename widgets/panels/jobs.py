@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from app.session.joblist import JobList, JobRow
 from widgets.icons import icon
-from widgets.parts import frame, label, left_text, restyle, tool
+from widgets.parts import Bar, frame, label, left_text, restyle, tool
 
 
 class JobsPanel(QWidget):
@@ -94,9 +94,7 @@ class JobView(QWidget):
         line.setSpacing(12)
         self._title = label(row.title)
         self._title.setMinimumWidth(180)
-        self._bar = QProgressBar()
-        self._bar.setTextVisible(False)
-        self._bar.setAccessibleName(row.title)
+        self._bar = Bar(row.title)
         self._bar.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._text = label(role="muted")
         self._text.setMinimumWidth(220)
@@ -107,8 +105,8 @@ class JobView(QWidget):
         self.show_row(row)
 
     def show_row(self, row: JobRow) -> None:
-        self._bar.setRange(0, 0 if row.fraction is None and row.started_at is not None else 1000)
-        self._bar.setValue(round(1000 * (row.fraction or 0)))
+        waiting = row.started_at is None
+        self._bar.show_fraction(0.0 if waiting else row.fraction)
         parts = [row.message]
         if row.fraction is not None:
             parts.append(f"{row.fraction:.0%}")

@@ -160,6 +160,7 @@ class PropertiesPanel(QWidget):
         if self.note.toPlainText().strip() != note:
             self.note.setPlainText(note)
         self.note.setReadOnly(not editable)
+        self.note.setPlaceholderText(self.tr("Anything worth knowing about this picture") if editable else "")
         self._filling = False
 
     def _on_state(self, number: int) -> None:
@@ -186,7 +187,6 @@ class _Note(QPlainTextEdit):
     def __init__(self) -> None:
         super().__init__()
         self.setAccessibleName(self.tr("Note on the picture"))
-        self.setPlaceholderText(self.tr("Anything worth knowing about this picture"))
         self.setTabChangesFocus(True)
         self.setMinimumHeight(60)
 

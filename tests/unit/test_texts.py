@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from PySide6.QtCore import QCoreApplication, QTranslator
 
-from app.counting import counted
+from app.texts import counted
 
 TEXTS = "Delete instance", "Delete %n instances"
 
