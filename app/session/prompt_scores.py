@@ -18,10 +18,14 @@ from inference.scoring import Scores
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scored:
-    """What a prompt set is worth now. `scores` is None without a picture that was looked at; `why` says so."""
+    """What a prompt set is worth now. `scores` is None without a picture that was looked at; `why` says so.
+
+    `guessed` are words that the model knows from texts, not from pictures.
+    """
 
     problems: tuple[Problem, ...]
     unknown: tuple[str, ...] = ()
+    guessed: tuple[str, ...] = ()
     scores: Scores | None = None
     why: str = ""
 
@@ -85,7 +89,7 @@ class PromptScores(QObject):
         vector = looker.vectors.get(self._image_id or "") if result.checksum == looker.checksum else None
         scores = words.scores(np.asarray(vector, np.float32)[None])[0] if vector is not None else None
         why = "" if scores is not None else _tr("Select a picture that the model has looked at to see its scores.")
-        self.scored.emit(Scored(found, result.unknown, scores, why))
+        self.scored.emit(Scored(found, result.unknown, result.guessed, scores, why))
 
 
 def _tr(text: str) -> str:

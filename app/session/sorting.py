@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from PySide6.QtCore import QCoreApplication, QObject, QTimer, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtGui import QImage
 
 from app.project import Project
@@ -22,6 +22,7 @@ from app.session.joblist import JobList
 from app.session.judging import Judged, Question, Shares, Words, folders_of, judge, standing_for
 from app.session.looking import Looker
 from app.session.record import AUTO, LEARNED, NONE, WORDS, Record, keep_answers, kept_answers
+from app.session.saying import stopped_after, where_from
 from app.session.shelf import Shelf
 from app.session.trained import TrainedLabels, model_of
 from app.settings import Settings
@@ -96,6 +97,7 @@ class SortSession(QObject):
         self.filing: Filing | None = None
         self._words: Words | None = None
         self._judging = self._judge_again = False
+        self._stopped_after = 0
 
     # Folders --------------------------------------------------------------------------------------------------------
 
@@ -290,25 +292,8 @@ class SortSession(QObject):
 
     def state_text(self) -> str:
         """Where suggestions come from, in a sentence."""
-        if self.source == NONE:
-            return _tr("No suggestions: choose where they shall come from.")
-        learned = self.judged.learned
-        if learned is not None and learned.classes:
-            text = _tr("Learned from what is sorted: %1 classes.").replace("%1", f"{len(learned.classes):,}")
-            if learned.accuracy is not None:
-                text += " " + _tr("Tested on pictures held back, %1 are right.").replace(
-                    "%1", f"{learned.accuracy:.0%}"
-                )
-            return text
-        if model_of(self.source) is not None and self.judged.words is not None:
-            return _tr("From a trained classifier of %1 classes.").replace("%1", f"{len(self._trained.classes):,}")
-        if self.judged.words is not None and self.prompts is not None:
-            return _tr("From the words of “%1”.").replace("%1", self.prompts.name)
-        if self.source == WORDS and self.prompts is None:
-            return _tr("Write prompts, or choose a set that ships with Winnow.")
-        if not self.looker.vectors:
-            return _tr("Looking at the pictures…") if self.looker.at_work else ""
-        return _tr("Drag three pictures each into two classes, or write prompts: Winnow then suggests the rest.")
+        seen, looking = bool(self.looker.vectors), self.looker.at_work
+        return where_from(self._record, self.judged, len(self._trained.classes), seen=seen, looking=looking)
 
     def _leave(self, image_ids: Sequence[str], name: str | None) -> None:
         assert self.filing is not None
@@ -434,13 +419,19 @@ class SortSession(QObject):
         if self.filing is not None and (outcome.failed or outcome.stopped):
             self.filing.stay(old for old, _ in outcome.moved)
         if outcome.stopped:
-            told = _tr("Stopped after %n picture.") if len(outcome.moved) == 1 else _tr("Stopped after %n pictures.")
-            self.message.emit(told.replace("%n", f"{len(outcome.moved):,}") + " " + _tr("Undo takes them back."))
+            self._tell_stopped(len(outcome.moved))
         if self._opened is not None:
             self._opened.images.refresh()
         self._read_copied()
         self.pictures_changed.emit()
         self._judge_soon.start()
+
+    def _tell_stopped(self, moved: int) -> None:
+        """Once, when all that was asked for has ended."""
+        self._stopped_after += moved
+        if self._sorter is not None and not self._sorter.busy:
+            count, self._stopped_after = self._stopped_after, 0
+            self.message.emit(stopped_after(count))
 
     def _on_classes(self) -> None:
         self.classes_changed.emit()
@@ -485,7 +476,3 @@ class SortSession(QObject):
         timer = QTimer(self, singleShot=True, interval=interval)
         timer.timeout.connect(slot)
         return timer
-
-
-def _tr(text: str) -> str:
-    return QCoreApplication.translate("Sorting", text)

@@ -203,10 +203,10 @@ class Mover:
 def recover(project: Project) -> None:
     """What opening a project does about sorting that was cut short; what cannot be asked now (a disk that is not there)
     stays open and is told by whoever sorts next."""
-    with project.reading() as connection:
-        if not journal.under_way(connection):
-            return
     try:
+        with project.reading() as connection:
+            if not journal.under_way(connection):
+                return
         for error in Mover(project).recover().failed:
             log.warning("%s", error)
     except AppError as error:

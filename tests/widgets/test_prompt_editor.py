@@ -71,6 +71,15 @@ def test_what_is_wrong_is_named(desktop: Desktop, editor: PromptEditor) -> None:
     assert desktop.window.workspace == "models"
 
 
+def test_words_say_how_well_the_model_knows_them(editor: PromptEditor) -> None:
+    editor.set_prompts(PromptSet("c", ("a ",), (PromptItem("red"), PromptItem("zebra"), PromptItem("quagga")), ("",)))
+    editor.items.mark(("quagga",), ("zebra",))
+    tips = [editor.items.item(row, NAME).toolTip() for row in range(3)]
+    assert tips[0] == ""
+    assert "guess" in tips[1]
+    assert "has not learned" in tips[2]
+
+
 def test_all_that_a_row_says(editor: PromptEditor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     editor.set_prompts(PromptSet("c", ("a ",), (PromptItem("car"),), (" on grass",)))
     editor.items.item(0, SYNONYMS).setText("auto, motor car")

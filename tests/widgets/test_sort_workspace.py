@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QMimeData, QPointF, Qt
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt
 from PySide6.QtGui import QDropEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QInputDialog, QMessageBox, QPushButton
@@ -120,9 +120,11 @@ def test_a_rejected_suggestion_gives_way_to_the_next(desktop: Desktop, sort: Sor
     _teach(desktop)
     session = desktop.services.sorting
     sort.grid.select_ids(["red 6.png"])
+    following = sort.grid.following_id()
     QTest.keyClick(sort.grid, Qt.Key.Key_X)
     assert session.suggestions["red 6.png"].label == "blue"
     assert session.score == (0, 1)
+    assert sort.grid.selected_ids() == [following]  # the rejected one went to the other group
     assert "0%" in sort.bar.accuracy.text()
 
 
@@ -282,11 +284,29 @@ def test_stacks_are_resolved_to_their_best(desktop: Desktop, folder: Path) -> No
     desktop.until(lambda: bool(sort.model.ids()))
     stack = next(s for s in sort.model.sections if "red 1.png" in sort.model.ids()[s.start : s.start + s.count])
     others = sort.listing.offered(stack.key)
+    heading = QPoint(20, 25 + sort.grid.visualRect(sort.model.index(stack.start)).top() - 38)
+    QTest.mouseClick(sort.grid.viewport(), Qt.MouseButton.LeftButton, pos=heading)
+    assert sort.grid.selected_ids() == others  # to be dropped on a class
     sort.grid.section_offer.emit(stack.key)
     _settled(desktop)
     assert others
     assert not any((folder / other).exists() for other in others)
     assert (folder / stack.key).is_file()
+
+
+def test_how_the_grid_shows_pictures_is_kept(desktop: Desktop, sort: SortWorkspace) -> None:
+    _teach(desktop)
+    settings, small = desktop.services.settings, sort.grid.visualRect(sort.model.index(0)).width()
+    desktop.until(lambda: len(sort.model.sections) > 1)  # by what is suggested
+    sort.search.groups.setChecked(False)
+    assert len(sort.model.sections) == 1
+    sort.search.size_slider.setValue(300)
+    assert sort.grid.visualRect(sort.model.index(0)).width() > small
+    before = sort.grid.delegate.smallest_tile().height()
+    sort.search.details.setChecked(True)
+    assert sort.grid.delegate.smallest_tile().height() > before
+    desktop.until(lambda: "×" in sort.model.facts(sort.model.ids()[0]))
+    assert [settings.get(f"sort.{key}") for key in ("thumbnail_size", "details", "groups")] == [300, True, False]
 
 
 def test_classes_are_renamed_and_merged(

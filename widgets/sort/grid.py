@@ -155,6 +155,14 @@ class Grid(QAbstractItemView):
         row = self.currentIndex().row()
         return self._grid.image_id(row) if 0 <= row < self._grid.rowCount() else None
 
+    def following_id(self) -> str | None:
+        """The picture that comes after the selected ones; the one before them at the end."""
+        rows = self._selected_rows()
+        if not rows:
+            return None
+        row = max(rows) + 1 if max(rows) + 1 < self._grid.rowCount() else min(rows) - 1
+        return self._grid.image_id(row) if row >= 0 else None
+
     def select_ids(self, ids: Iterable[str]) -> None:
         rows = [row for row in map(self._grid.row_of, ids) if row >= 0]
         self.select_rows(rows)
@@ -202,6 +210,7 @@ class Grid(QAbstractItemView):
         self, index: Index, hint: QAbstractItemView.ScrollHint = QAbstractItemView.ScrollHint.EnsureVisible
     ) -> None:
         rect, bar, height = self.visualRect(index), self.verticalScrollBar(), self.viewport().height()
+        rect.setTop(rect.top() - self._layout.heading_over(index.row()))
         if hint == QAbstractItemView.ScrollHint.PositionAtCenter:
             bar.setValue(bar.value() + rect.center().y() - height // 2)
         elif rect.top() < 0 or hint == QAbstractItemView.ScrollHint.PositionAtTop:
@@ -422,8 +431,9 @@ class Grid(QAbstractItemView):
         if at.x() > _MARGIN + self._layout.width - offered:
             self.section_offer.emit(section.key)
         else:
-            self.select_rows(range(section.start, section.start + section.count))
-            self.selectionModel().setCurrentIndex(self._grid.index(section.start), _Flag.NoUpdate)
+            rows = range(section.start + section.spared, section.start + section.count)
+            self.select_rows(rows)
+            self.selectionModel().setCurrentIndex(self._grid.index(rows.start), _Flag.NoUpdate)
 
     def _inside(self, point: QPoint) -> QPoint:
         """A point of the viewport in the grid's own coordinates."""

@@ -21,6 +21,7 @@ class Section:
         title: its heading; "" has none.
         note: said more quietly after the title.
         offer: what can be done with all of it, as a link at the right; "" is nothing.
+        spared: how many of its first pictures a click on the heading does not select.
     """
 
     start: int
@@ -29,6 +30,7 @@ class Section:
     title: str = ""
     note: str = ""
     offer: str = ""
+    spared: int = 0
 
 
 class GridLayout:
@@ -104,6 +106,11 @@ class GridLayout:
                 found = range(start + first, min(start + last + 1, end))
                 if found:
                     yield found
+
+    def heading_over(self, row: int) -> int:
+        """The height of the heading that stands right above a tile, 0 for none."""
+        section = next((s for s in self.sections if s.start <= row < s.start + s.count), None)
+        return self._head(section) if section is not None and row - section.start < self.columns else 0
 
     def beside(self, row: int, lines: int) -> int:
         """The row `lines` further down (up when negative) in the same column, crossing sections; itself at the ends."""

@@ -59,6 +59,12 @@ class Listing:
         """The pictures that the offer of a heading is about."""
         return self._offers.get(key, [])
 
+    @property
+    def grouped(self) -> bool:
+        """The pictures stand in groups by what is suggested for them."""
+        here = self.tray in (UNSORTED, UNSURE) and self._session.finder.found is None
+        return here and self.groups and not self.useful and bool(self._session.suggestions)
+
     def list(self) -> Shown:
         session, level = self._session, self._session.level
         every, unsorted = session.image_ids(), session.unsorted()
@@ -79,7 +85,7 @@ class Listing:
             return self._found(ids, title)
         if self.useful and self.tray in (UNSORTED, UNSURE):
             ids = arranging.by_use(ids, session.suggestions)
-        elif self.groups and session.suggestions and self.tray in (UNSORTED, UNSURE):
+        elif self.grouped:
             return self._grouped(ids, title)
         return Shown(ids, (Section(0, len(ids)),), f"{title}  {len(ids):,}", self._why_empty())
 
@@ -141,8 +147,8 @@ class Listing:
             self._offers[key] = members[1:]
             heading = _tr("%1 alike").replace("%1", str(len(members)))
             offer = _tr("Keep the marked one, remove %1").replace("%1", str(len(members) - 1))
-            note = "" if sections else _tr("the sharpest and largest is marked; a click here selects the stack")
-            sections.append(Section(len(shown), len(members), key, heading, note, offer))
+            note = "" if sections else _tr("the sharpest and largest is marked; a click here selects the others")
+            sections.append(Section(len(shown), len(members), key, heading, note, offer, spared=1))
             shown += members
         self.best = frozenset(best)
         self._counts[ALIKE] = len(sections)

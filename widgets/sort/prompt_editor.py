@@ -234,7 +234,7 @@ class PromptEditor(QDialog):
             assert layout is not None
             layout.addWidget(button(self.tr("Get ViT-B-32…"), self._to_models, "link"))
             self.problems.addWidget(row)
-        self.items.mark_unknown(scored.unknown)
+        self.items.mark(scored.unknown, scored.guessed)
         if scored.scores is None:
             self.verdict.setText("")
             self.best_prompt.setText(scored.why)

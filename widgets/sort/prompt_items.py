@@ -69,15 +69,20 @@ class ItemsTable(QTableWidget):
         rows = (self._item(row) for row in range(self.rowCount()))
         return tuple(item for item in rows if item.name.strip())
 
-    def mark_unknown(self, words: Sequence[str]) -> None:
-        """Shows which names the model has not learned."""
+    def mark(self, unknown: Sequence[str], guessed: Sequence[str]) -> None:
+        """Shows which names the model has not learned, and which it knows from texts only."""
         blocked = self.blockSignals(True)
-        warning = QColor(current_colors().warning)
+        warning, faint = QColor(current_colors().warning), QColor(current_colors().muted)
+        said = {
+            name: (faint, self.tr("A guess: the built-in model knows this word from texts, not from pictures."))
+            for name in guessed
+        }
+        said |= {name: (warning, self.tr("The built-in model has not learned this word.")) for name in unknown}
         for row in range(self.rowCount()):
             cell = self._cell(row, NAME)
-            unknown = cell.text() in words
-            cell.setData(Qt.ItemDataRole.ForegroundRole, warning if unknown else None)
-            cell.setToolTip(self.tr("The built-in model has not learned this word.") if unknown else "")
+            color, tip = said.get(cell.text(), (None, ""))
+            cell.setData(Qt.ItemDataRole.ForegroundRole, color)
+            cell.setToolTip(tip)
         self.blockSignals(blocked)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QByteArray, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QHBoxLayout, QMessageBox, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QMessageBox, QSplitter, QVBoxLayout, QWidget
 
 from app.library import ThumbnailService
 from app.session.desk import Opened
@@ -21,11 +21,11 @@ from app.settings import Settings
 from app.sorting.suggest import Suggestion
 from widgets.actions import Actions
 from widgets.message_bar import MessageBar
-from widgets.parts import frame, label, tool
 from widgets.sort.class_tree import CLASS
 from widgets.sort.folders_panel import ALIKE, ALL, UNSORTED, FoldersPanel
 from widgets.sort.grid import Grid
 from widgets.sort.grid_model import Caption, GridModel
+from widgets.sort.hint import Hint
 from widgets.sort.listing import Listing
 from widgets.sort.moving_bar import MovingBar
 from widgets.sort.preview import LARGE, Closeup, PreviewPanel
@@ -86,7 +86,7 @@ class SortWorkspace(QWidget):
         )  # fmt: skip
         self.notices = MessageBar()
         self.moving = MovingBar()
-        self._hint = self._make_hint()
+        self._hint = Hint(settings)
         self._lay_out()
         self._connect()
         actions.put_on_grid(self.grid)
@@ -168,30 +168,6 @@ class SortWorkspace(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._split)
 
-    def _make_hint(self) -> QWidget:
-        """Said until it is dismissed: how sorting goes."""
-        box = frame("accent-card")
-        row = QHBoxLayout(box)
-        row.setContentsMargins(14, 10, 8, 10)
-        text = self.tr(
-            "Drag pictures onto a class, or select them and press 1 to 9; drop them on “New class” to make one. "
-            "After three pictures each in two classes Winnow suggests the rest: Enter accepts, X says “not this”. "
-            "Nothing moves before you say so, and Ctrl+Z takes everything back."
-        )
-        row.addWidget(label(text, wrap=True), 1)
-        row.addWidget(tool("close", self.tr("Do not show this again"), self._dismiss_hint, 14), 0,
-                      Qt.AlignmentFlag.AlignTop)  # fmt: skip
-        outer = QWidget()
-        around = QHBoxLayout(outer)
-        around.setContentsMargins(10, 8, 10, 0)
-        around.addWidget(box)
-        outer.setVisible(bool(self._settings.get("sort.hint")))
-        return outer
-
-    def _dismiss_hint(self) -> None:
-        self._settings.set("sort.hint", False)
-        self._hint.hide()
-
     def _connect(self) -> None:
         session, folders, grid, search, bar = self._session, self.folders, self.grid, self.search, self.bar
         session.failed.connect(self.failed)
@@ -243,7 +219,7 @@ class SortWorkspace(QWidget):
                 "sort_accept_above": session.accept_above, "sort_useful": self._show_from_top,
                 "sort_new_class": lambda: self.folders.ask_for_class(with_pictures=False),
                 "sort_alike": lambda: self.folders.tree.choose(ALIKE),
-                "sort_prompts": lambda: self.prompts_wanted.emit(self.grid.current_id() or ""),
+                "sort_prompts": self._edit_prompts,
                 "sort_quick_look": self._toggle_closeup, "sort_annotate": self._annotate, "undo": session.undo,
                 "redo": session.redo,
                 **{f"class_{n}": partial(self._use_key, str(n)) for n in range(1, 10)},
@@ -279,8 +255,11 @@ class SortWorkspace(QWidget):
             self.message.emit(self.tr("Nothing is suggested for the selected pictures."))
 
     def _reject(self) -> None:
+        following = self.grid.following_id()
         if not self._session.reject(self.grid.selected_ids()):
             self.message.emit(self.tr("Nothing is suggested for the selected pictures."))
+        elif self.listing.grouped and following is not None:  # the rejected went to another group: on with this one
+            self.grid.select_ids([following])
 
     def _take_offer(self, key: str) -> None:
         """What a heading offers: to accept its sure suggestions, or to remove all but the best of a stack."""
@@ -318,6 +297,10 @@ class SortWorkspace(QWidget):
         current = self.grid.current_id()
         if current is not None:
             self.annotate_wanted.emit(current)
+
+    def _edit_prompts(self) -> None:
+        first = next(iter(self.model.ids()), "")
+        self.prompts_wanted.emit(self.grid.current_id() or first)
 
     # Search and views -----------------------------------------------------------------------------------------------
 
