@@ -113,7 +113,7 @@ def test_contrast_and_brightness_by_value(name: str) -> None:
     every = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2)
     for step, level in enumerate(REGISTRY[name].levels):
         sign = -1 if name == "brightness-down" else 1
-        exact = every * level if name.startswith("contrast") else every + sign * level
+        exact = every * level if name.startswith("contrast") else every.astype(float) + sign * level
         got = REGISTRY[name].apply(every, step)
         assert np.abs(got - np.clip(exact, 0, 255)).max() <= 0.5
     assert clamped(np.array([-3.0, 0.4, 254.6, 300.0])).tolist() == [0, 0, 255, 255]
