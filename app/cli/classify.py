@@ -21,6 +21,7 @@ ModelsDir = Annotated[Path | None, typer.Option(help="Where models are kept.")]
 ForceDevice = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:N or mps.")]
 Prompts = Annotated[str, typer.Option("--prompts", "-p", help="A prompt set that ships with Winnow, or a config.json.")]
 _MOST_SHOWN = 30
+_MOST_NAMED = 8
 
 
 def register(app: typer.Typer) -> None:
@@ -118,7 +119,7 @@ def check(
         colour = "red" if problem.severity == "error" else "yellow"
         voice.say(f"[{colour}]{problem.severity}[/] {escape(problem.message)}")
     if unknown:
-        voice.say(f"[yellow]unknown[/] {escape(_unlearned(unknown))}")
+        voice.say(f"[yellow]unknown[/] {escape(unlearned(unknown))}")
     voice.say(
         f"{chosen.name}: {len(chosen.items)} items, {sum(map(len, chosen.prompts()))} prompts, {len(found)} problems"
     )
@@ -148,7 +149,7 @@ def parse_member(text: str) -> tuple[str, float]:
     except ValueError:
         number = math.nan
     if not (name and 0 < number < math.inf):
-        raise UsageError(f"“{text}” is no model with a weight.", None, "Write --model MODEL or --model MODEL=2.")
+        raise UsageError(f"“{text}” is no model with a weight.", None, "Write MODEL or MODEL=2.")
     return name, number
 
 
@@ -192,15 +193,18 @@ def _tell(voice: Output, result: ClassifyResult) -> None:
     for problem in result.problems:
         voice.warn(problem.message)
     if result.unknown:
-        voice.warn(_unlearned(result.unknown))
+        voice.warn(unlearned(result.unknown))
     models = ", ".join(name if weight == 1 else f"{name} × {weight:g}" for name, weight in result.models)
     voice.say(f"[dim]{result.prompts} prompts, {escape(models)}[/]")
 
 
-def _unlearned(words: tuple[str, ...]) -> str:
-    named = ", ".join(f"“{word}”" for word in words)
+def unlearned(words: tuple[str, ...]) -> str:
+    """What to do about items that the built-in model does not know."""
+    named = ", ".join(f"“{word}”" for word in words[:_MOST_NAMED])
+    more = f" and {len(words) - _MOST_NAMED} more" if len(words) > _MOST_NAMED else ""
     return (
-        f"The built-in model has not learned {named}. `main.py models download vit-b-32-openai` gets one for any word."
+        f"The built-in model has not learned {named}{more}. "
+        "`main.py models download vit-b-32-openai` gets one for any word."
     )
 
 

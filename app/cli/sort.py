@@ -13,6 +13,7 @@ import typer
 from rich.markup import escape
 
 from app.cli.batch import Tally, closing_words, in_order, run_batch, runner_for, summary
+from app.cli.classify import parse_member, unlearned
 from app.cli.cutout import ClipDevice, Feather, Focus, FocusMargin, SamDevice, Workers
 from app.cli.output import JsonOption, Output, output
 from app.cli.segment import ForceDevice, ModelsDir
@@ -86,7 +87,7 @@ def sort(
 
     voice = output(ctx, json)
     model = "" if no_sam else segmentation_model(sam_model, sam_config)
-    members = weighted(clip_model or [catalogue.default_classifier(models_dir).id])
+    members = tuple(map(parse_member, clip_model or [catalogue.default_classifier(models_dir).id]))
     prompt_set = prompt_sets.find(config)
     _check(prompt_set)
     asked = focus_of(focus, focus_margin)
@@ -142,21 +143,6 @@ def segmentation_model(model: str | None, config: str | None) -> str:
     return model or name
 
 
-def weighted(models: Sequence[str]) -> tuple[tuple[str, float], ...]:
-    """(model, weight) of "model" or "model=weight". UsageError when a weight is no positive number."""
-    members = []
-    for text in models:
-        name, _, weight = text.rpartition("=") if "=" in text else (text, "", "1")
-        try:
-            number = float(weight)
-        except ValueError:
-            number = 0.0
-        if not 0 < number < float("inf") or not name:
-            raise UsageError(f"“{text}” has no sound weight.", None, "Write --clip-model NAME=0.7.")
-        members.append((name, number))
-    return tuple(members)
-
-
 def _check(prompt_set: PromptSet) -> None:
     from inference.prompt_sets import problems
 
@@ -182,11 +168,7 @@ def _announce(voice: Output, ready: Ready, prompt_set: PromptSet) -> None:
     warnings = [problem.message for problem in jury.problems]
     warnings += [f"{name} takes no part: {error}" for name, error in jury.left_out]
     if jury.unknown:
-        words = ", ".join(f"“{word}”" for word in jury.unknown[:8])
-        more = f" and {len(jury.unknown) - 8} more" if len(jury.unknown) > 8 else ""
-        warnings.append(
-            f"The built-in model has not learned {words}{more}. Try: main.py models download vit-b-32-openai"
-        )
+        warnings.append(unlearned(jury.unknown))
     for number, text in enumerate(warnings):
         log.warning("%s", text)
         if number < 10:

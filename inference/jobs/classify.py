@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from inference import clip_input
-from inference.errors import AppError, ModelError, UsageError
+from inference.errors import AppError, ImageError, ModelError, UsageError
 from inference.jobs.embed_text import unlearned
 from inference.jobs.segment import device_words
 from inference.prompt_sets import Problem, PromptSet, problems
@@ -165,28 +165,36 @@ def _batch(judges: Sequence[Judge]) -> int:
 def _classified(
     batch: Sequence[clip_input.Read], judges: Sequence[Judge], prompt_set: PromptSet
 ) -> Sequence[ClassifyItem]:
-    """Scores of a batch. The first model's pixels are at hand; a member with another input reads its own."""
-    error = None
-    by_judge: list[list[Scores]] = []
-    good = [read for read in batch if read.pixels is not None]
+    """Scores of a batch; a picture that vanished between two models fails alone."""
+    seen = [_as_wanted(read, judges) for read in batch]
+    good = [pixels for pixels in seen if not isinstance(pixels, AppError)]
     try:
-        for one in judges:
-            same = one.classifier.input == judges[0].classifier.input
-            pixels = [
-                read.pixels if same and read.pixels is not None else clip_input.read(read.path, one.classifier.input)
-                for read in good
-            ]
-            by_judge.append(one.scores(pixels, prompt_set))
-    except AppError as failure:  # no memory, or a picture that vanished between two members
-        error = failure
-    found = iter(zip(*by_judge, strict=True)) if error is None else iter(())
+        by_judge = [one.scores([pixels[n] for pixels in good], prompt_set) for n, one in enumerate(judges)]
+    except AppError as failure:  # no memory
+        errors = [pixels if isinstance(pixels, AppError) else failure for pixels in seen]
+        return [ClassifyItem(read.path, error=error) for read, error in zip(batch, errors, strict=True)]
+    found = zip(*by_judge, strict=True)
     weights = [one.weight for one in judges]
     items = []
-    for read in batch:
-        if read.pixels is None or error is not None:
-            items.append(ClassifyItem(read.path, error=read.error or error))
+    for read, pixels in zip(batch, seen, strict=True):
+        if isinstance(pixels, AppError):
+            items.append(ClassifyItem(read.path, error=pixels))
             continue
         votes = next(found)
         scores = votes[0] if len(votes) == 1 else combine(votes, weights, prompt_set)
         items.append(ClassifyItem(read.path, scores))
     return items
+
+
+def _as_wanted(read: clip_input.Read, judges: Sequence[Judge]) -> list[clip_input.RGBArray] | AppError:
+    """A picture for each model, or why there is none. The first model's is at hand; one with another input reads it."""
+    if read.pixels is None:
+        return read.error or ImageError("The picture cannot be read.", read.path, "Check the file.")
+    first = judges[0].classifier.input
+    try:
+        return [
+            read.pixels if one.classifier.input == first else clip_input.read(read.path, one.classifier.input)
+            for one in judges
+        ]
+    except AppError as error:
+        return error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -133,6 +134,23 @@ def test_an_ensemble_goes_on_with_the_members_that_are_there(runner: InlineRunne
     alone = [_run(runner, ClassifyRequest(PHOTOS[:3], PETS, one))[1] for one in (model, other)]
     for item, first, second in zip(items, *alone, strict=True):
         assert np.allclose(item.scores.values, 0.75 * first.scores.values + 0.25 * second.scores.values, atol=1e-4)
+
+
+def test_a_picture_that_vanishes_between_two_models_fails_alone(
+    runner: InlineRunner, model: str, other: str, tmp_path: Path
+) -> None:
+    paths = tuple(str(shutil.copy(photo, tmp_path)) for photo in PHOTOS[:3])
+    items: list[ClassifyItem] = []
+
+    def follow(progress: Progress) -> None:
+        if isinstance(progress.payload, ClassifyItem):
+            items.append(progress.payload)
+        elif progress.message == paths[0]:  # the first model's pixels are at hand, the second has yet to read
+            Path(paths[1]).unlink()
+
+    runner.run(ClassifyRequest(paths, PETS, members=((model, 1.0), (other, 1.0))), follow)
+    assert [item.error is None for item in items] == [True, False, True]
+    assert items[1].error is not None and items[1].error.path == paths[1]
 
 
 def test_no_model_no_sound_set_no_weight(runner: InlineRunner, model: str) -> None:
