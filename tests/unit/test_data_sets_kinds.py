@@ -70,7 +70,7 @@ def test_labelme_shapes(tmp_path: Path) -> None:
     read = read_labelme([file], tmp_path)
     areas = {o.label: o.mask.area for o in read.samples[0].objects}
     assert set(areas) == {"box", "ring", "patch", "two"} and areas["patch"] == 20 and areas["two"] == 50
-    assert areas["box"] == 50 and areas["ring"] == pytest.approx(np.pi * 100, rel=0.1)
+    assert areas["box"] == 50 and areas["ring"] == pytest.approx(np.pi * 100, rel=0.15)
     assert [("Shape 7" in str(p), "Shape 8" in str(p)) for p in read.problems] == [(True, False), (False, True)]
 
 
