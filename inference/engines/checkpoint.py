@@ -14,6 +14,7 @@ from inference.errors import ModelError, StorageError
 if TYPE_CHECKING:
     import torch
     from sam2.modeling.sam2_base import SAM2Base
+    from torch import nn
 
     from inference.engines.architecture import ArchConfig
 
@@ -116,30 +117,38 @@ def save_checkpoint(
     Raises:
         StorageError: the file cannot be written.
     """
+    metadata = {CONFIG_KEY: config.to_json()}
+    if card:
+        metadata[CARD_KEY] = json.dumps(dict(card))
+    return save_weights(model, metadata, path, half=half)
+
+
+def save_weights(model: nn.Module, metadata: Mapping[str, str], path: str | Path, *, half: bool = True) -> Path:
+    """Writes a model's weights as safetensors (float16 unless `half` is False), beside first, then renamed.
+
+    Raises StorageError when the file cannot be written; nothing of it stays.
+    """
     import torch
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     state = {
         k: (v.half() if half and v.dtype == torch.float32 else v).detach().cpu().contiguous().clone()
         for k, v in model.state_dict().items()
     }
-    metadata = {"format": "pt", CONFIG_KEY: config.to_json()}
-    if card:
-        metadata[CARD_KEY] = json.dumps(dict(card))
     target = Path(path)
     beside = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        save_file(state, str(beside), metadata=metadata)
+        save_file(state, str(beside), metadata={"format": "pt", **metadata})
         beside.chmod(0o644)  # safetensors makes it readable by its owner only
         beside.replace(target)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:  # safetensors reports a full disk as its own error
         if beside.parent.is_dir():
             beside.unlink(missing_ok=True)
+        why = getattr(error, "strerror", None) or error
         raise StorageError(
-            f"The checkpoint could not be written: {error.strerror or error}.",
-            path,
-            "Free space or choose another folder.",
+            f"The weights could not be written: {why}.", path, "Free space or choose another folder."
         ) from error
     return target
 

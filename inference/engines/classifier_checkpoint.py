@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from inference.engines.checkpoint import CARD_KEY
-from inference.errors import ModelError, StorageError
+from inference.engines.checkpoint import CARD_KEY, save_weights
+from inference.errors import ModelError
 
 if TYPE_CHECKING:
     from torch import nn
@@ -36,30 +35,7 @@ def save_classifier(
     model: nn.Module, arch: ClassifierArch, path: str | Path, card: Mapping[str, Any] | None = None
 ) -> Path:
     """Beside first, then renamed. StorageError when it cannot be written."""
-    import torch
-    from safetensors.torch import save_file
-
-    state = {
-        k: (v.half() if v.dtype == torch.float32 else v).detach().cpu().contiguous().clone()
-        for k, v in model.state_dict().items()
-    }
-    metadata = {"format": "pt", CLASSIFIER_KEY: arch.to_json(), CARD_KEY: json.dumps(dict(card or {}))}
-    target = Path(path)
-    beside = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        save_file(state, str(beside), metadata=metadata)
-        beside.chmod(0o644)  # safetensors makes it readable by its owner only
-        beside.replace(target)
-    except Exception as error:  # safetensors reports a full disk as its own error
-        if beside.parent.is_dir():
-            beside.unlink(missing_ok=True)
-        if not _is_storage(error):
-            raise
-        raise StorageError(
-            f"The classifier could not be written: {error}.", path, "Free space or choose another folder."
-        ) from error
-    return target
+    return save_weights(model, {CLASSIFIER_KEY: arch.to_json(), CARD_KEY: json.dumps(dict(card or {}))}, path)
 
 
 def load_classifier(path: str | Path) -> tuple[nn.Module, ClassifierArch, dict[str, Any]]:
@@ -90,9 +66,3 @@ def load_classifier(path: str | Path) -> tuple[nn.Module, ClassifierArch, dict[s
     except RuntimeError as error:
         raise ModelError(f"The weights do not fit {arch.name}: {str(error)[:200]}.", path, "Train it anew.") from error
     return model.eval(), arch, card if isinstance(card, dict) else {}
-
-
-def _is_storage(error: Exception) -> bool:
-    from safetensors import SafetensorError
-
-    return isinstance(error, (OSError, SafetensorError))

@@ -8,9 +8,7 @@ costs a MobileNet a cosine of 0.003.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 
 import numpy as np
@@ -22,10 +20,8 @@ from inference.clip_input import ClipInput
 from inference.engines import device as devices
 from inference.engines.device import Device
 from inference.engines.fuse import fuse_norms
-from inference.errors import OutOfMemory
+from inference.engines.placed import Placed
 from inference.vocabulary import Vocabulary
-
-log = logging.getLogger(__name__)
 
 Float32 = npt.NDArray[np.float32]
 RGBArray = npt.NDArray[np.uint8]
@@ -36,7 +32,7 @@ _CARD_BATCH = 64
 _TEXT_BATCH = 256
 
 
-class Classifier:
+class Classifier(Placed):
     """One loaded model of pictures and words on one device.
 
     Args:
@@ -71,7 +67,7 @@ class Classifier:
         self.bias = None if bias is None else float(bias.detach())
         self._tokenizer = tokenizer
         self.model = fuse_norms(model, torch.zeros(1, 3, wants.height, wants.width))
-        self._guarded(self._place, "loaded")
+        self._guarded(self._settle, "loaded")
         self.dim = int(self.embed_texts(["a"]).shape[1])
 
     @property
@@ -103,10 +99,6 @@ class Classifier:
         """(n, dim) float32 unit rows. What is beyond the context is cut off. Raises OutOfMemory."""
         return self._in_batches([self._in_its_words(text) for text in texts], _TEXT_BATCH, self._text_rows)
 
-    def release(self) -> None:
-        """Gives back what is only kept for speed on the device."""
-        devices.release_memory(self.device)
-
     def _in_its_words(self, text: str) -> str:
         return text if self.words is None else self.words.translated(text)
 
@@ -120,7 +112,7 @@ class Classifier:
     def _rows(self, batch: Sequence[T], rows: Callable[[Sequence[T]], Float32]) -> Iterator[Float32]:
         """One batch; short of memory in halves before the device is given up."""
         try:
-            yield rows(batch) if len(batch) > 1 else self._guarded(lambda: rows(batch), "looked at")
+            yield rows(batch) if len(batch) > 1 else self._guarded(lambda: rows(batch), "used")
             return
         except (MemoryError, RuntimeError) as error:
             if len(batch) == 1 or not devices.is_out_of_memory(error):
@@ -134,7 +126,7 @@ class Classifier:
         stacked = torch.from_numpy(np.stack(pictures))
         if self.device.kind == "cuda":
             stacked = stacked.pin_memory()
-        with torch.inference_mode(), self._precision():
+        with torch.inference_mode(), self._autocast():
             here = stacked.to(self.device.torch_name, non_blocking=True).permute(0, 3, 1, 2)
             pixels = here.to(torch.float32, memory_format=torch.channels_last).div_(255)
             mean, std = (
@@ -146,46 +138,15 @@ class Classifier:
 
     def _text_rows(self, texts: Sequence[str]) -> Float32:
         tokens = torch.as_tensor(self._tokenizer.batch(list(texts)))
-        with torch.inference_mode(), self._precision():
+        with torch.inference_mode(), self._autocast():
             features = self.model.encode_text(tokens.to(self.device.torch_name))
         return _unit(features)
 
-    def _precision(self) -> AbstractContextManager[Any]:
-        if self.device.precision == "bfloat16":
-            return torch.autocast(self.device.kind, torch.bfloat16)
-        return nullcontext()
+    def _subject(self) -> str:
+        return self.title
 
-    # Memory.
-
-    def _place(self) -> None:
+    def _settle(self) -> None:
         self.model = self.model.to(self.device.torch_name, memory_format=torch.channels_last)
-
-    def _guarded(self, step: Callable[[], T], doing: str) -> T:
-        """Runs a step; when memory runs out: again with all caches freed, then on the CPU, then OutOfMemory."""
-        for attempt in range(3):
-            try:
-                return step()
-            except (MemoryError, RuntimeError) as error:
-                if not devices.is_out_of_memory(error):
-                    raise
-                log.warning("%s ran out of memory (attempt %d): %s", self.device.name, attempt + 1, error)
-            self.release()
-            if attempt == 1 and not self._move_to_cpu():
-                break
-        raise OutOfMemory(
-            f"There is not enough memory on {self.device.name}: {self.title} could not be {doing}.",
-            remedy="Close other programs, or choose a smaller model.",
-        )
-
-    def _move_to_cpu(self) -> bool:
-        """Whether there was anything to move: on the CPU there is nowhere else to go."""
-        if self.device.kind == "cpu":
-            return False
-        crowded = self.device
-        self.device = crowded.on_cpu(f"{crowded.name} ran out of memory")
-        self._place()
-        devices.release_memory(crowded)
-        return True
 
 
 def _unit(features: torch.Tensor) -> Float32:

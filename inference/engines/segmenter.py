@@ -7,37 +7,30 @@ candidate. `tests/unit/test_segmenter.py` holds both side by side.
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 
-from inference.engines import device as devices
 from inference.engines.dense_prompts import dense_prompt
 from inference.engines.device import Device
 from inference.engines.embedding import Embedding, network_input
+from inference.engines.placed import Placed
 from inference.engines.postprocess import clean
 from inference.engines.prompting import as_arrays, checked
 from inference.engines.upscale import mask_of_logits
-from inference.errors import OutOfMemory
 from inference.masks import Mask
 from inference.prompts import Prompts
 from inference.protocol import Candidate
 
-log = logging.getLogger(__name__)
-
 Float32 = npt.NDArray[np.float32]
-T = TypeVar("T")
 
 _LOGIT_LIMIT = 32.0  # SAM clamps logits there before it takes them as a prompt again
 
 
-class Segmenter:
+class Segmenter(Placed):
     """One loaded model on one device.
 
     Args:
@@ -52,7 +45,7 @@ class Segmenter:
         self.model = model
         self._place: torch.Tensor | None = None
         self._on_device: tuple[Embedding, Embedding] | None = None
-        self._guarded(lambda: self.model.to(self.device.torch_name), "loaded")
+        self._guarded(self._settle, "loaded")
 
     @property
     def image_size(self) -> int:
@@ -113,7 +106,7 @@ class Segmenter:
     def release(self) -> None:
         """Drops what is only kept for speed on the device."""
         self._on_device = None
-        devices.release_memory(self.device)
+        super().release()
 
     # Steps of the predictor.
 
@@ -188,37 +181,11 @@ class Segmenter:
             self._on_device = (embedding, here.float() if self.device.precision == "float32" else here)
         return self._on_device[1]
 
-    def _autocast(self) -> AbstractContextManager[Any]:
-        if self.device.precision == "bfloat16":
-            return torch.autocast(self.device.kind, torch.bfloat16)
-        return nullcontext()
+    def _subject(self) -> str:
+        return "the picture"
 
-    # Memory.
-
-    def _guarded(self, step: Callable[[], T], doing: str) -> T:
-        """Runs a step; when memory runs out: again with all caches freed, then on the CPU, then OutOfMemory."""
-        for attempt in range(3):
-            try:
-                return step()
-            except (MemoryError, RuntimeError) as error:
-                if not devices.is_out_of_memory(error):
-                    raise
-                log.warning("%s ran out of memory (attempt %d): %s", self.device.name, attempt + 1, error)
-            self.release()
-            if attempt == 1 and not self._move_to_cpu():
-                break
-        raise OutOfMemory(
-            f"There is not enough memory on {self.device.name}: the picture could not be {doing}.",
-            remedy="Close other programs, or choose a smaller model.",
-        )
-
-    def _move_to_cpu(self) -> bool:
-        """Whether there was anything to move: on the CPU there is nowhere else to go."""
-        if self.device.kind == "cpu":
-            return False
-        crowded = self.device
-        self.device = crowded.on_cpu(f"{crowded.name} ran out of memory")
+    def _settle(self) -> None:
         self._place = None
-        self.model = self.model.to("cpu").float()
-        devices.release_memory(crowded)
-        return True
+        self.model = self.model.to(self.device.torch_name)
+        if self.device.kind == "cpu":
+            self.model = self.model.float()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -165,6 +166,20 @@ def test_an_unwritable_place_is_an_error_with_the_path(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="file"):
         save_checkpoint(build_model(TINY), TINY, tmp_path / "file" / "model.safetensors")
+
+
+def test_a_full_disk_is_told_and_the_earlier_file_stays(tmp_path: Path) -> None:
+    """The limit on file sizes fails a write as a full disk does: in the middle of it."""
+    path = save_checkpoint(build_model(TINY), TINY, tmp_path / "best.safetensors")
+    earlier, before = path.read_bytes(), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, before[1]))
+    try:
+        with pytest.raises(StorageError, match="could not be written"):
+            save_checkpoint(build_model(TINY), TINY, path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert path.read_bytes() == earlier
+    assert [p.name for p in tmp_path.iterdir()] == ["best.safetensors"]
 
 
 def test_sizes_that_do_not_fit_are_refused() -> None:

@@ -115,7 +115,7 @@ def test_short_of_memory_a_batch_goes_in_halves(classifier: Classifier, monkeypa
     assert np.allclose(classifier.embed_images(pictures), whole, atol=1e-5)
     assert sizes == [5, 2, 3, 1, 2]
     monkeypatch.setattr(classifier, "_image_rows", lambda _batch: (_ for _ in ()).throw(MemoryError()))
-    with pytest.raises(OutOfMemory, match="could not be looked at"):
+    with pytest.raises(OutOfMemory, match="could not be used"):
         classifier.embed_images(pictures)
 
 
