@@ -173,8 +173,10 @@ def test_texts_of_formats_are_translated(project: Project, qtbot: QtBot, qapp: Q
     qapp.installTranslator(language)
     dialog = ExportDialog(project)
     qtbot.addWidget(dialog)
+    dialog.show()
+    qtbot.waitUntil(lambda: dialog.start.isEnabled())
     dialog.formats.choose("masks")
-    value = dialog.options.control("value")
+    value = dialog.form.control("value")
     assert isinstance(value, QComboBox)
     assert value.itemText(0) == "»255 (white)«"
     assert (value.accessibleName(), value.toolTip()) == (
@@ -182,4 +184,5 @@ def test_texts_of_formats_are_translated(project: Project, qtbot: QtBot, qapp: Q
     )  # fmt: skip
     assert dialog.formats.currentItem().text() == "»Binary masks«"
     dialog.reject()
+    qtbot.waitUntil(lambda: dialog._task is None)
     qapp.removeTranslator(language)
