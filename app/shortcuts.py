@@ -93,6 +93,8 @@ ACTIONS: tuple[Action, ...] = (
            QT_TRANSLATE_NOOP("actions", "Points: left is +, right or Shift is −"), ("Q",), "annotate", "points", True),
     Action("tool_box", TOOLS,
            QT_TRANSLATE_NOOP("actions", "Box: drag, or two clicks"), ("W",), "annotate", "box", True),
+    Action("tool_everything", TOOLS,
+           QT_TRANSLATE_NOOP("actions", "Everything: all objects, for picking"), ("G",), "annotate", "grid", True),
     Action("tool_lasso", TOOLS, QT_TRANSLATE_NOOP("actions", "Lasso"), ("L",), "annotate", "lasso", True),
     Action("tool_polygon", TOOLS, QT_TRANSLATE_NOOP("actions", "Polygon"), ("P",), "annotate", "polygon", True),
     Action("tool_brush", TOOLS, QT_TRANSLATE_NOOP("actions", "Brush"), ("B",), "annotate", "brush", True),

@@ -6,19 +6,21 @@ from functools import partial
 
 from PySide6.QtCore import QByteArray, QEvent, QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QAction, QShowEvent
-from PySide6.QtWidgets import QDockWidget, QHBoxLayout, QMainWindow, QTabWidget, QWidget
+from PySide6.QtWidgets import QDockWidget, QHBoxLayout, QMainWindow, QTabWidget, QVBoxLayout, QWidget
 
 from app.colors import instance_color
 from app.document import Document
 from app.instance import Instance
 from app.selection import Selection
 from app.session.desk import Opened
+from app.session.everything import EverythingSession
 from app.session.options import Options
 from app.session.prompting import PromptSession
 from app.settings import Settings
 from inference.errors import AppError
 from widgets.actions import Actions
 from widgets.canvas import Canvas
+from widgets.everything_bar import EverythingBar
 from widgets.label_popup import LabelPopup
 from widgets.labelling import Labelling
 from widgets.panels.browser import Browser
@@ -41,13 +43,16 @@ class Annotate(QMainWindow):
 
     Args:
         session: the prompts of the instance being made.
+        everything: all objects of the picture, laid out for picking.
         undo_classes, redo_classes: of the window, for the classes' menu.
     """
 
     failed = Signal(object)
     message = Signal(str)
 
-    def __init__(self, session: PromptSession, settings: Settings, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, session: PromptSession, everything: EverythingSession, settings: Settings, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self.setWindowFlags(Qt.WindowType.Widget)
         self.setDockOptions(
@@ -56,13 +61,14 @@ class Annotate(QMainWindow):
             | QMainWindow.DockOption.AllowNestedDocks
         )
         self.setTabPosition(Qt.DockWidgetArea.AllDockWidgetAreas, QTabWidget.TabPosition.North)
-        self._session, self._settings = session, settings
+        self._session, self._everything, self._settings = session, everything, settings
         self._opened: Opened | None = None
         self._document: Document | None = None
         self._arranged, self._kept_layout = False, ""
         self.selection = Selection(parent=self)
         self.canvas = Canvas()
         self.canvas.set_session(session)
+        self.canvas.set_everything(everything)
 
     def build(self, actions: Actions) -> None:
         """Makes panels and tools; the actions come from the window that this is part of."""
@@ -84,7 +90,13 @@ class Annotate(QMainWindow):
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(0)
         row.addWidget(self.strip)
-        row.addWidget(self.canvas, 1)
+        column = QVBoxLayout()
+        column.setSpacing(0)
+        self.everything_bar = EverythingBar(self._everything)
+        self.everything_bar.hide()
+        column.addWidget(self.everything_bar)
+        column.addWidget(self.canvas, 1)
+        row.addLayout(column, 1)
         self.setCentralWidget(middle)
         self._add_docks()
         self._connect()
@@ -103,6 +115,7 @@ class Annotate(QMainWindow):
         self.set_document(None, None)  # lets go of the old folder's documents and classes while they are there
         classes = opened.project.classes if opened else None
         self.canvas.set_classes(classes)
+        self.everything_bar.set_classes(classes)
         self.browser.set_opened(opened)
         self.classes.set_project(opened.project if opened else None)
         self.history.set_stacks(None, opened.project.stack if opened else None)
@@ -120,6 +133,7 @@ class Annotate(QMainWindow):
             document.undo_stack if document is not None else None, self._opened.project.stack if self._opened else None
         )
         self.browser.set_current(image_id)
+        self._on_tool(self.canvas.tool)
 
     def show_problem(self, error: AppError) -> None:
         """The picture cannot be read: says so where it would be."""
@@ -213,12 +227,14 @@ class Annotate(QMainWindow):
         self.resizeDocks(stacked, [250, 200, 260], Qt.Orientation.Vertical)
 
     def _connect(self) -> None:
-        for source in (self.instances, self.classes, self.properties, self.labelling, self.canvas, self._session):
+        sessions = (self._session, self._everything)
+        for source in (self.instances, self.classes, self.properties, self.labelling, self.canvas, *sessions):
             source.failed.connect(self.failed)
-        for talker in (self.labelling, self.canvas, self._session):
+        for talker in (self.labelling, self.canvas, *sessions):
             talker.message.connect(self.message)
         self.instances.class_wanted.connect(self.labelling.assign)
         self.canvas.tool_changed.connect(self.strip.show_tool)
+        self.canvas.tool_changed.connect(self._on_tool)
         self.canvas.brush_changed.connect(self._on_brush)
         self.canvas.lasso_changed.connect(lambda asks: self._settings.set("canvas.lasso_asks", asks))
         self.canvas.undo_changed.connect(self.show_undo)
@@ -258,6 +274,13 @@ class Annotate(QMainWindow):
     def _use_tool(self, name: str) -> None:
         self.canvas.set_tool(name)
         self.canvas.setFocus()
+
+    def _on_tool(self, name: str) -> None:
+        """The bar is there while its tool is in the hand; on a picture that was not searched the search begins."""
+        if name == "everything" and self._document is not None:
+            self.everything_bar.take_up()
+        else:
+            self.everything_bar.hide()
 
     def _on_brush(self, size: float) -> None:
         self._settings.set("canvas.brush_size", round(size))

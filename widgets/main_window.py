@@ -51,7 +51,7 @@ class MainWindow(QMainWindow):
         self.setAcceptDrops(True)
         self.setMinimumSize(900, 600)
         settings, shelf, jobs = services.settings, services.shelf, services.jobs
-        self.annotate = Annotate(services.session, settings)
+        self.annotate = Annotate(services.session, services.everything, settings)
         self.actions_ = Actions(self, self, services.shortcuts)
         self.annotate.build(self.actions_)
         self.sort = SortWorkspace(services.sorting, shelf, settings, self.actions_)
@@ -274,6 +274,7 @@ class MainWindow(QMainWindow):
 
     def _show_document(self, document: Document | None) -> None:
         desk = self._services.desk
+        self._services.everything.set_document(document)
         self.annotate.set_document(document, desk.current)
         self._services.session.set_document(document)
         self.messages.clear()
@@ -316,6 +317,7 @@ class MainWindow(QMainWindow):
 
     def _use_model(self, model: str) -> None:
         self._services.session.set_model(model)
+        self._services.everything.set_model(model)
         self._services.desk.set_model(model)
         self._show_model()
 

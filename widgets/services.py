@@ -9,6 +9,7 @@ from app.doctor import examine, self_test
 from app.recent import RecentFolders
 from app.session.answers import Answers
 from app.session.desk import Desk
+from app.session.everything import EverythingSession
 from app.session.joblist import JobList
 from app.session.prompting import PromptSession
 from app.session.shelf import Shelf
@@ -35,6 +36,7 @@ class Services:
     shelf: Shelf
     desk: Desk
     session: PromptSession
+    everything: EverythingSession
     sorting: SortSession
     models_dir: str | None
 
@@ -53,9 +55,12 @@ class Services:
         shelf = Shelf(answers, jobs, settings, models_dir)
         desk = Desk(runner, settings, recent)
         session = PromptSession(runner, shelf.current)
+        everything = EverythingSession(runner, shelf.current)
         sorting = SortSession(answers, jobs, shelf, settings)
         shortcuts = Shortcuts(settings)
-        return cls(settings, shortcuts, recent, runner, answers, jobs, shelf, desk, session, sorting, models_dir)
+        return cls(
+            settings, shortcuts, recent, runner, answers, jobs, shelf, desk, session, everything, sorting, models_dir
+        )
 
     def ask_for_diagnosis(self) -> Ticket:
         """Starts the slow part of the system report; its result goes to `report`."""
@@ -69,6 +74,7 @@ class Services:
         """Stops flows and jobs, then lets the folder go. Twice is harmless."""
         self.answers.close()
         self.session.set_document(None)
+        self.everything.set_document(None)
         self.sorting.set_opened(None)
         self.desk.close()
         self.runner.close()

@@ -12,6 +12,7 @@ from widgets.parts import calm, label, roomy
 TOOL_ACTIONS = {
     "points": "tool_points",
     "box": "tool_box",
+    "everything": "tool_everything",
     "lasso": "tool_lasso",
     "polygon": "tool_polygon",
     "brush": "tool_brush",

@@ -15,8 +15,8 @@ from widgets.actions import Actions
 
 NEEDS_PICTURE = (
     "previous", "next", "first", "last", "next_todo", "done_next", "flag", "show_in_folder", "tool_points", "tool_box",
-    "tool_lasso", "tool_polygon", "tool_brush", "tool_eraser", "tool_select", "smaller", "larger", "accept",
-    "next_candidate", "drop", "refine", "delete", "cut", "copy", "paste", "duplicate", "select_all", "union",
+    "tool_everything", "tool_lasso", "tool_polygon", "tool_brush", "tool_eraser", "tool_select", "smaller", "larger",
+    "accept", "next_candidate", "drop", "refine", "delete", "cut", "copy", "paste", "duplicate", "select_all", "union",
     "subtract", "intersect", "fill_holes", "split_parts", "clear_class", "hide_masks", "fit", "actual_size",
     "zoom_in", "zoom_out", "zoom_to_selection",
 )  # fmt: skip
@@ -34,7 +34,7 @@ _PLANS: Mapping[str, Sequence[str]] = {
     EDIT: ("undo", "redo", "undo_classes", "redo_classes", "-", "cut", "copy", "paste", "duplicate",
            "select_all", "-", "delete"),
     PICTURES: ("previous", "next", "first", "last", "next_todo", "-", "done_next", "flag", "-", "find"),
-    TOOLS: ("tool_points", "tool_box", "tool_lasso", "tool_polygon", "tool_brush", "tool_eraser",
+    TOOLS: ("tool_points", "tool_box", "tool_everything", "tool_lasso", "tool_polygon", "tool_brush", "tool_eraser",
             "tool_select", "-", "smaller", "larger"),
     INSTANCES: ("accept", "next_candidate", "drop", "refine", "-", "union", "subtract", "intersect",
                 "fill_holes", "split_parts", "-", "clear_class"),

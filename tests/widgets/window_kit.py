@@ -16,7 +16,9 @@ from pytestqt.qtbot import QtBot
 from app.document import Document
 from app.settings import Settings
 from inference.errors import AppError
+from inference.everything import FoundMask
 from inference.jobs.download import DownloadRequest
+from inference.jobs.everything import EverythingRequest, EverythingResult
 from inference.jobs.full_mask import FullMaskRequest, FullMaskResult
 from inference.jobs.load_model import LoadModelRequest, LoadModelResult
 from inference.jobs.prefetch import PrefetchRequest, PrefetchResult
@@ -113,6 +115,8 @@ def _answer(request: Any) -> Any:
             first = Candidate(0.9, logits[0], _full(logits[0], width, height))
             rest = [Candidate(0.5 - 0.1 * n, low) for n, low in enumerate(logits[1:])]
             return SegmentResult(request.image, (first, *rest), width, height, 0.01, "equation", True)
+        case EverythingRequest():
+            return _everything(request)
         case DownloadRequest():
             return None
     raise AssertionError(request)
@@ -129,6 +133,19 @@ def _logits(prompts: Prompts, width: int, height: int, share: float) -> np.ndarr
         near = np.hypot(x - point.x, y - point.y) < share * max(width, height)
         inside = inside | near if point.positive else inside & ~near
     return np.where(inside, 8.0, -8.0).astype(np.float32)
+
+
+def _everything(request: EverythingRequest) -> EverythingResult:
+    """A large box with a small one in it, another beside them, and one the model is not sure of."""
+    width, height = read_size(request.image.path)
+    boxes = (0.1, 0.1, 0.4, 0.7, 0.95), (0.2, 0.2, 0.15, 0.2, 0.9), (0.6, 0.2, 0.3, 0.5, 0.8), (0.0, 0.9, 0.9, 0.1, 0.4)
+    found = []
+    for number, (x, y, w, h, score) in enumerate(boxes, 1):
+        pixels = np.zeros((height, width), bool)
+        pixels[int(y * height) : int((y + h) * height), int(x * width) : int((x + w) * width)] = True
+        point = ((x + w / 2) * width, (y + h / 2) * height)
+        found.append(FoundMask(Mask.from_array(pixels), score, 0.97, point, (0, 0, width, height), number))
+    return EverythingResult(request.image, tuple(found), width, height, 0.1, "equation", request.model)
 
 
 def _full(logits: np.ndarray, width: int, height: int) -> Mask:

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QWidget
 from app.document import Document
 from app.labels import ClassList
 from app.selection import Selection
+from app.session.everything import EverythingSession
 from app.session.prompting import PromptSession
 from inference.errors import AppError
 from widgets.canvas import markers, menus
@@ -147,6 +148,12 @@ class Canvas(CanvasLooks):
             session.thinking.connect(self._on_thinking)
             session.accepted.connect(self._on_accepted)
             session.set_document(self.desk.document)
+
+    def set_everything(self, session: EverythingSession) -> None:
+        """All objects of the picture, for the tool "everything"."""
+        self.desk.everything = session
+        session.changed.connect(self._on_pieces)
+        session.hover_changed.connect(self.update)
 
     def set_classes(self, classes: ClassList | None) -> None:
         if self.desk.classes is not None:
@@ -281,6 +288,10 @@ class Canvas(CanvasLooks):
             else:
                 known.undo_stack.indexChanged.disconnect(self._on_index)
         self.desk.document = document
+
+    def _on_pieces(self) -> None:
+        self._tools["everything"].refresh()
+        self.undo_changed.emit()
 
     def _on_index(self, _index: int) -> None:
         self.undo_changed.emit()

@@ -14,6 +14,7 @@ from app.labels import ClassList
 from app.patches import contains
 from app.selection import Selection
 from app.session.edits import SelectionEdits
+from app.session.everything import EverythingSession
 from app.session.prompting import PromptSession
 from inference.errors import AppError
 from widgets.canvas.overlay import Overlay
@@ -76,6 +77,7 @@ class Desk(QObject):
         self.document: Document | None = None
         self.selection = Selection(parent=self)
         self.session: PromptSession | None = None
+        self.everything: EverythingSession | None = None
         self.classes: ClassList | None = None
         self.current_class: int | None = None
         self.brush_size = 24.0

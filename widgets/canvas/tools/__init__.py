@@ -6,12 +6,15 @@ from widgets.canvas.desk import Desk
 from widgets.canvas.tools.base import Tool
 from widgets.canvas.tools.box import BoxTool
 from widgets.canvas.tools.brush import BrushTool, EraserTool
+from widgets.canvas.tools.everything import EverythingTool
 from widgets.canvas.tools.lasso import LassoTool
 from widgets.canvas.tools.points import PointsTool
 from widgets.canvas.tools.polygon import PolygonTool
 from widgets.canvas.tools.select import SelectTool
 
-KINDS: tuple[type[Tool], ...] = (PointsTool, BoxTool, LassoTool, PolygonTool, BrushTool, EraserTool, SelectTool)
+KINDS: tuple[type[Tool], ...] = (
+    PointsTool, BoxTool, EverythingTool, LassoTool, PolygonTool, BrushTool, EraserTool, SelectTool
+)  # fmt: skip
 TOOLS: tuple[str, ...] = tuple(kind.name for kind in KINDS)
 
 

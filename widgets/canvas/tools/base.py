@@ -57,6 +57,9 @@ class Tool:
         """Delete. True when the tool had something of its own to delete."""
         return False
 
+    def refresh(self) -> None:
+        """What it shows came from elsewhere and is another now."""
+
     def put_down(self) -> None:
         """Another tool or picture is chosen."""
         self.cancel()
