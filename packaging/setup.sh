@@ -70,4 +70,5 @@ system_libraries
 .venv/bin/python -m pip install -q --disable-pip-version-check uv
 .venv/bin/uv pip install -q -p .venv/bin/python -r requirements.lock
 # sam2 is built against the torch that is installed; its CUDA extension is replaced by OpenCV in our code.
-SAM2_BUILD_CUDA=0 .venv/bin/uv pip install -q -p .venv/bin/python --no-build-isolation --no-deps -r requirements-sam2.lock
+# All byte code is compiled here: where Python may not write it (containers often forbid it), every start compiles torch anew.
+SAM2_BUILD_CUDA=0 .venv/bin/uv pip install -q -p .venv/bin/python --compile-bytecode --no-build-isolation --no-deps -r requirements-sam2.lock
