@@ -13,7 +13,7 @@ from inference.engines.device import Device
 from inference.engines.labeller import Labeller
 from inference.errors import OutOfMemory
 
-ARCH = ClassifierArch("small-vit", 16, ("cat", "dog"), options={"patch": 4, "dim": 16, "depth": 1, "heads": 2})
+ARCH = ClassifierArch("small-vit", ("cat", "dog"), 16, {"patch": 4, "dim": 16, "depth": 1, "heads": 2})
 PICTURES = [np.full((20, 24, 3), shade, np.uint8) for shade in (10, 200)]
 
 
