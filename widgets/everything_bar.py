@@ -106,8 +106,9 @@ class EverythingBar(QWidget):
             said = label(text, "muted")
             said.setBuddy(slider)
             self._values[name].setMinimumWidth(46)
-            for widget in (said, slider, self._values[name]):
-                below.addWidget(widget, 1 if widget is slider else 0)
+            below.addWidget(said)
+            below.addWidget(slider, 1)
+            below.addWidget(self._values[name])
         below.addWidget(self.level)
         rows = QVBoxLayout(self)
         rows.setContentsMargins(12, 8, 12, 8)

@@ -113,8 +113,9 @@ def _draw(axes: Axes, figures: dict[str, Any], one: Perturbation, *, legend: boo
             axes.plot(places, row["dice"], label=model, **style)
     axes.set_xticks(places, [f"{level:g}" for level in one.levels], fontsize=9)
     plots.frame(axes, one.unit, "mean Dice", one.title)
-    if not legend and axes.get_legend():
-        axes.get_legend().remove()
+    drawn = axes.get_legend()
+    if drawn is not None and not legend:
+        drawn.remove()
 
 
 def _drops(figures: dict[str, Any], perturbations: Sequence[Perturbation]) -> tuple[list[str], list[list[str]]]:

@@ -190,6 +190,7 @@ class Trainer:
         self.anchors = anchors[self.known]
         compatible = torch.from_numpy(words.compatible())
         self.compatible = compatible[:, self.known]
+        self.draws, self.said_of = self._balance()
         self.teacher = said
         self.imagenet = anchors[torch.tensor([index[name] for name in words.imagenet])]
         fit_head(self.tower, packed, anchors, recipe.side, recipe.seed)
@@ -203,10 +204,30 @@ class Trainer:
         self.optimizer = torch.optim.AdamW(groups, lr=0.0, weight_decay=recipe.weight_decay)
         self.step = 0
 
+    def _balance(self) -> tuple[npt.NDArray[np.float64], Tensor]:
+        """How pictures are drawn, and how often each known name is then asked for, as a logarithm.
+
+        Names differ a hundredfold in pictures. They are drawn by the square root of their number, and what is left of
+        the difference is added to the logits in training, so that common names are not preferred at use (logit
+        adjustment, Menon et al. 2021).
+        """
+        labels = self.packed.label
+        counts = np.bincount(labels, minlength=len(self.positives)).astype(np.float64)
+        draws = 1 / np.sqrt(counts[labels])
+        draws /= draws.sum()
+        shares = np.full(len(self.known), 1e-5)
+        for label in np.flatnonzero(counts):
+            share = draws[labels == label].sum()
+            own, *above = self.positives[int(label)]
+            shares[self.place[own]] += share * (self.recipe.own_name if above else 1)
+            for parent in above:
+                shares[self.place[parent]] += share * (1 - self.recipe.own_name) / len(above)
+        return draws, torch.from_numpy(np.log(shares)).float()
+
     def rows(self, step: int) -> npt.NDArray[np.int64]:
-        """The pictures of a step: an order by epoch, drawn so that each set has its say."""
+        """The pictures of a step."""
         rng = np.random.default_rng((self.recipe.seed, step))
-        return rng.integers(0, len(self.packed), self.recipe.batch)
+        return rng.choice(len(self.packed), self.recipe.batch, p=self.draws)
 
     def loss(self, views: npt.NDArray[np.uint8], rows: npt.NDArray[np.int64], seed: tuple[int, ...]) -> Tensor:
         recipe = self.recipe
@@ -221,7 +242,7 @@ class Trainer:
         allowed = self.compatible[torch.from_numpy(labels)]
         allowed = allowed | self.compatible[torch.tensor(target)]
         allowed[torch.arange(len(rows)), places] = False
-        named = functional.cross_entropy(logits.masked_fill(allowed, -torch.inf), places, label_smoothing=0.0)
+        named = functional.cross_entropy((logits + self.said_of).masked_fill(allowed, -torch.inf), places)
         said = self.teacher[torch.from_numpy(rows)].float()
         taught = said.sum(1) > 0.5
         if not bool(taught.any()):

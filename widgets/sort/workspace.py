@@ -153,8 +153,8 @@ class SortWorkspace(QWidget):
         column = QVBoxLayout(middle)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        for widget in (self.search, self.moving, self.notices, self._hint):
-            column.addWidget(widget)
+        for strip in (self.search, self.moving, self.notices, self._hint):
+            column.addWidget(strip)
         column.addWidget(self.grid, 1)
         column.addWidget(self.bar)
         self._split = QSplitter(Qt.Orientation.Horizontal)
