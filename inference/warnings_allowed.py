@@ -46,6 +46,11 @@ ALLOWED: tuple[Allowed, ...] = (
         FutureWarning,
         "older trunks import timm by its former name",
     ),
+    Allowed(
+        "Callback with id",
+        RuntimeWarning,
+        "watchdog watches a folder twice that appears while it looks around; the second takes its place",
+    ),
 )
 
 

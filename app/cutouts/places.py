@@ -100,4 +100,4 @@ def _folder_names(items: Sequence[str]) -> list[str]:
 
 
 def _key(path: Path) -> str:
-    return os.path.normcase(path.resolve())
+    return os.path.normcase(os.path.realpath(path))  # says nothing of links in a loop; opening them will

@@ -190,11 +190,12 @@ def _lessons(
     if config.frames > 1:
         clips = [clip for source in request.data for clip in find_clips(Path(source), config.frames, "train", problems)]
         asked = request.val not in (None, NO_VALIDATION)
-        val = find_data(Path(str(request.val)), "val", problems) if asked else []  # their first frames, as pictures
-        return ClipLessons(clips, config), val, {"train": len(clips), "val": len(val), "twice": 0}
+        shown = find_data(Path(str(request.val)), "val", problems) if asked else []  # their first frames, as pictures
+        return ClipLessons(clips, config), shown, {"train": len(clips), "val": len(shown), "twice": 0}
     records = [record for source in request.data for record in find_data(Path(source), "train", problems)]
     records = _limited(records, request.limit, config.split_seed)
-    twice, val = 0, list[Record]()
+    val: list[Record] = []
+    twice = 0
     if request.val is None:
         records, val = split_by_content(records, lambda r: r.path, kind_of, config.val_share, config.split_seed)
     elif request.val != NO_VALIDATION:

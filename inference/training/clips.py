@@ -187,7 +187,7 @@ class ClipLessons:
             losses = self._losses(answers, batch.masks)
         loss, clips = losses["core_loss"], config.pictures
         names = {"loss_mask": "loss_focal", "loss_dice": "loss_dice", "loss_iou": "loss_iou"}
-        sums = {ours: (float(losses[theirs]) * clips / config.frames, clips) for theirs, ours in names.items()}
+        sums = {ours: (float(losses[theirs].detach()) * clips / config.frames, clips) for theirs, ours in names.items()}
         return Learned(loss, sums | {"loss": (float(loss.detach()) * clips, clips)})
 
     def _direct(self, model: Any, step: int) -> None:

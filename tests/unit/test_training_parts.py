@@ -27,6 +27,8 @@ from inference.training.step import KINDS, StepPlan, picture_step
 from tests.unit.test_training_loop import FAST, Listener
 from tests.unit.training_scene import TINY, write_scene
 
+ONE_STEP = FAST | {"max_steps": 1}
+
 
 @pytest.fixture(autouse=True)
 def _one_thread() -> None:
@@ -118,7 +120,9 @@ def test_batch_norms_and_frozen_trunks_rest() -> None:
 
 @pytest.mark.parametrize("learn_from", ["last", "all"])
 def test_recomputed_activations_give_the_same_gradients(tmp_path: Path, learn_from: str) -> None:
-    config = TrainConfig(**(FAST | {"learn_from": learn_from, "rounds": (0.0, 1.0), "mask_share": 0.5, "loss": "soft"}))
+    config = TrainConfig(
+        **(ONE_STEP | {"learn_from": learn_from, "rounds": (0.0, 1.0), "mask_share": 0.5, "loss": "soft"})
+    )
     batch = BatchMaker(find_data(write_scene(tmp_path)), config).batch(range(2))
     gradients = []
     for recompute in (False, True):
@@ -248,7 +252,7 @@ def test_lines_cut_off_by_a_crash_are_passed_over(tmp_path: Path) -> None:
 
 def test_a_long_step_is_left_when_asked(tmp_path: Path) -> None:
     """A stop does not wait for the end of a long step: what had begun is forgotten, not half done."""
-    config = TrainConfig(**(FAST | {"rounds": (0.0, 1.0)}))
+    config = TrainConfig(**(ONE_STEP | {"rounds": (0.0, 1.0)}))
     batch = BatchMaker(find_data(write_scene(tmp_path)), config).batch(range(2))
     model, calls = build_model(TINY), []
 
@@ -268,7 +272,7 @@ def test_corrections_leave_the_gradients_of_rounded_weights(tmp_path: Path) -> N
     learning = []
     for rounds in ((1.0,), (0.0, 1.0)):
         settings = {"rounds": rounds, "precision": "bfloat16", "box_share": 0.0, "no_dense_share": 0.0}
-        config = TrainConfig(**(FAST | settings))
+        config = TrainConfig(**(ONE_STEP | settings))
         batch = batch or BatchMaker(find_data(write_scene(tmp_path)), config).batch(range(2))
         model = build_model(TINY)
         set_training(model)

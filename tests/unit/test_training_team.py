@@ -56,8 +56,9 @@ def test_two_processes_are_one_with_the_doubled_batch(tmp_path: Path) -> None:
     assert [row["step"] for row in one] == [1, 2, 3]
     for run in ("two", "halves"):
         for mine, theirs in zip(one, _rows(tmp_path / run), strict=True):
-            for key in ("loss", "loss_focal", "loss_dice", "loss_iou", "norm"):
+            for key in ("loss", "loss_focal", "loss_dice", "loss_iou"):
                 assert mine[key] == pytest.approx(theirs[key], rel=1e-4, abs=1e-4), (run, key)
+            assert mine["norm"] == pytest.approx(theirs["norm"], rel=1e-3), run  # squares of differences add up
         weights = [torch.load(tmp_path / name / "state.pt", weights_only=True)["model"] for name in ("one", run)]
         assert all(torch.allclose(weights[0][k], weights[1][k], atol=1e-3) for k in weights[0])
 

@@ -146,6 +146,6 @@ def test_nothing_is_advised_on_a_picture_that_cannot_be_shown(desktop: Desktop, 
     desktop.open(folder)
     panel = desktop.window.annotate.instances
     desktop.until(lambda: not desktop.canvas.picture_usable)
-    assert not panel.view._words
+    assert not panel.view.words
     desktop.services.desk.step(1)
-    desktop.until(lambda: "Nothing here yet" in panel.view._words)
+    desktop.until(lambda: "Nothing here yet" in panel.view.words)

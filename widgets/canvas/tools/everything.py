@@ -46,7 +46,7 @@ class EverythingTool(Tool):
 
     def press(self, touch: Touch) -> None:
         session = self._session
-        if session is None or not touch.left or self.desk.writable() is None:
+        if not touch.left or self.desk.writable() is None or session is None:
             return
         piece = session.at(touch.at.x(), touch.at.y(), session.hovered if touch.alt else None)
         if piece is None:
