@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -37,7 +38,8 @@ def touch(folder: Path, *names: str) -> None:
     for name in names:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        Image.new("RGB", (8, 6), (hash(name) % 255, 0, 0)).save(path, "PNG")
+        colour = zlib.crc32(name.encode()).to_bytes(4, "big")  # each another: pictures are known again by their content
+        Image.new("RGB", (8, 6), tuple(colour[:3])).save(path, "PNG")
 
 
 @pytest.fixture
