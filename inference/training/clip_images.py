@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from inference.training import clip_augment
-from inference.training.clip_pictures import Packed
+from inference.training.clip_pictures import UNNAMED, Packed
 from inference.training.clip_words import Words
 
 log = logging.getLogger(__name__)
@@ -36,8 +36,8 @@ log = logging.getLogger(__name__)
 SCALE = 100.0  # of cosines, as CLIP's own
 TRUNK = "mobilenetv2_100"
 _THREADS = 2
-_TEACHER_SIDE = 192
-_TEACHES_FROM = 96  # pixels a picture must have for the teacher's word to be worth something
+_RIDGE = 1.0
+_CROPS = 0.5  # of the draws are crops nobody named
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,13 @@ class _InFloat32(nn.Module):
 def lighten(tower: Tower) -> Tower:
     """A copy for training on a processor: batch norms, which stay as they are, become biases of their convolutions."""
     light = copy.deepcopy(tower)
-    for parent, conv_name, norm_name in _pairs(light.trunk):
+    light.trunk = lighten_trunk(light.trunk)
+    return light
+
+
+def lighten_trunk(trunk: nn.Module) -> nn.Module:
+    """The same of a trunk, in place."""
+    for parent, conv_name, norm_name in _pairs(trunk):
         conv, norm = getattr(parent, conv_name), getattr(parent, norm_name)
         gain = norm.weight.data / torch.sqrt(norm.running_var + norm.eps)
         conv.weight.data.mul_(gain[:, None, None, None])
@@ -103,7 +109,7 @@ def lighten(tower: Tower) -> Tower:
         setattr(parent, norm_name, norm.act)
         if conv.groups > 1 and conv.stride[0] > 1:
             setattr(parent, conv_name, _InFloat32(conv))
-    return light
+    return trunk
 
 
 def restored(light: Tower, tower: Tower) -> Tower:
@@ -136,39 +142,19 @@ def as_input(rgb: npt.NDArray[np.uint8]) -> Tensor:
     return torch.from_numpy(rgb).permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
 
 
-def teacher_says(weights: dict[str, Tensor], packed: Packed, hidden: list[int]) -> Tensor:
-    """(n, 1000) float16 probabilities of the ImageNet classifier for each clear picture; zeros for the others.
+def start_head(tower: Tower, weights: dict[str, Tensor], anchors: Tensor) -> None:
+    """Starts the map so that the names score as the ImageNet classifier scores its classes (ridge regression).
 
     Args:
-        hidden: classes it must not name (held out).
+        weights: of the classifier.
+        anchors: (1000, dim) the embeddings of its classes.
     """
-    model = timm.create_model(TRUNK, pretrained=False, pad_type="same").eval()
-    model.load_state_dict({k: v.float() for k, v in weights.items()})
-    said = torch.zeros(len(packed), 1000, dtype=torch.float16)
-    clear = np.flatnonzero(packed.side >= _TEACHES_FROM)
-    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
-        for rows in np.array_split(clear, max(1, len(clear) // 64)):
-            views = np.stack([clip_augment.whole(packed.picture(int(i)), _TEACHER_SIDE) for i in rows])
-            logits = model(as_input(views)).float()
-            logits[:, hidden] = -torch.inf
-            said[torch.from_numpy(rows)] = logits.softmax(1).half()
-    return said
-
-
-def fit_head(tower: Tower, packed: Packed, anchors: Tensor, side: int, seed: int, count: int = 3000) -> None:
-    """Starts the map from ridge regression of features to anchors, so that the trunk is not torn at first."""
-    rows = np.random.default_rng(seed).choice(len(packed), min(count, len(packed)), replace=False)
-    features = []
-    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
-        for part in np.array_split(rows, max(1, len(rows) // 128)):
-            views = np.stack([clip_augment.whole(packed.picture(int(i)), side) for i in part])
-            features.append(tower.trunk(as_input(views)).float())
-    x = torch.cat(features)
-    y = anchors[torch.from_numpy(packed.label[rows].astype(np.int64))]
-    y = y - 0.9 * anchors.mean(0)
-    gram = x.T @ x + 30.0 * torch.eye(x.shape[1])
+    scores = weights["classifier.weight"].float()
+    scores = scores - scores.mean(0)
+    centred = anchors - anchors.mean(0)
+    gram = centred.T @ centred + _RIDGE * torch.eye(anchors.shape[1])
     with torch.no_grad():
-        tower.proj.weight.copy_(torch.linalg.solve(gram, x.T @ y).T)
+        tower.proj.weight.copy_(torch.linalg.solve(gram, centred.T @ scores))
 
 
 class Trainer:
@@ -183,17 +169,18 @@ class Trainer:
         anchors = torch.from_numpy(words.anchors)
         self.tower = tower_from(weights, anchors.shape[1])
         self.positives = [words.positives(name) for name in words.names]
-        known = {p for label in set(packed.label.tolist()) for p in self.positives[label]}
+        known = {p for label in set(packed.label.tolist()) - {UNNAMED} for p in self.positives[label]}
         known |= {p for name in words.imagenet if name not in hidden for p in self.positives[index[name]]}
         self.known = torch.tensor(sorted(known - {index[name] for name in hidden}))
         self.place = {int(k): i for i, k in enumerate(self.known)}
         self.anchors = anchors[self.known]
         compatible = torch.from_numpy(words.compatible())
         self.compatible = compatible[:, self.known]
-        self.draws, self.said_of = self._balance()
         self.teacher = said
-        self.imagenet = anchors[torch.tensor([index[name] for name in words.imagenet])]
-        fit_head(self.tower, packed, anchors, recipe.side, recipe.seed)
+        self.class_index = np.array([index[name] for name in words.imagenet])
+        self.draws, self.said_of = self._balance()
+        self.imagenet = anchors[torch.from_numpy(self.class_index)]
+        start_head(self.tower, weights, self.imagenet)
         self._whole = self.tower
         self.tower = lighten(self.tower).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.ema = ModelEmaV3(self.tower, decay=recipe.ema, use_warmup=True)
@@ -207,32 +194,46 @@ class Trainer:
     def _balance(self) -> tuple[npt.NDArray[np.float64], Tensor]:
         """How pictures are drawn, and how often each known name is then asked for, as a logarithm.
 
-        Names differ a hundredfold in pictures. They are drawn by the square root of their number, and what is left of
+        Names differ a hundredfold in pictures. Half of the draws are crops nobody named, if there are any. Names (and
+        the teacher's guesses of crops) are drawn by the square root of their number, and what is left of
         the difference is added to the logits in training, so that common names are not preferred at use (logit
         adjustment, Menon et al. 2021).
         """
         labels = self.packed.label
-        counts = np.bincount(labels, minlength=len(self.positives)).astype(np.float64)
-        draws = 1 / np.sqrt(counts[labels])
-        draws /= draws.sum()
+        named = labels >= 0
+        group = np.where(named, labels, len(self.positives) + self.teacher.argmax(1).numpy())
+        draws = 1 / np.sqrt(np.bincount(group)[group])
+        crops = 0.0 if named.all() else _CROPS
+        draws[named] *= (1 - crops) / draws[named].sum()
+        draws[~named] *= crops / max(draws[~named].sum(), 1e-9)
+        asked = np.bincount(labels[named], draws[named], len(self.positives))
+        of_class = torch.from_numpy(draws[~named]) @ self.teacher[torch.from_numpy(~named)].double()
+        np.add.at(asked, self.class_index, of_class.numpy())
         shares = np.full(len(self.known), 1e-5)
-        for label in np.flatnonzero(counts):
-            share = draws[labels == label].sum()
+        for label in np.flatnonzero(asked > 0):
             own, *above = self.positives[int(label)]
-            shares[self.place[own]] += share * (self.recipe.own_name if above else 1)
+            shares[self.place[own]] += asked[label] * (self.recipe.own_name if above else 1)
             for parent in above:
-                shares[self.place[parent]] += share * (1 - self.recipe.own_name) / len(above)
-        return draws, torch.from_numpy(np.log(shares)).float()
+                shares[self.place[parent]] += asked[label] * (1 - self.recipe.own_name) / len(above)
+        return draws / draws.sum(), torch.from_numpy(np.log(shares)).float()
 
     def rows(self, step: int) -> npt.NDArray[np.int64]:
         """The pictures of a step."""
         rng = np.random.default_rng((self.recipe.seed, step))
         return rng.choice(len(self.packed), self.recipe.batch, p=self.draws)
 
+    def _labels(self, rows: npt.NDArray[np.int64], rng: np.random.Generator) -> npt.NDArray[np.int64]:
+        """The name of each picture; of a crop, one of those the teacher sees in it, as often as it is sure of it."""
+        labels = self.packed.label[rows].astype(np.int64)
+        for i in np.flatnonzero(labels < 0):
+            heap = np.cumsum(self.teacher[rows[i]].double().numpy())
+            labels[i] = self.class_index[min(int(np.searchsorted(heap, rng.random() * heap[-1])), len(heap) - 1)]
+        return labels
+
     def loss(self, views: npt.NDArray[np.uint8], rows: npt.NDArray[np.int64], seed: tuple[int, ...]) -> Tensor:
         recipe = self.recipe
         rng = np.random.default_rng(seed)
-        labels = self.packed.label[rows].astype(np.int64)
+        labels = self._labels(rows, rng)
         own = [self.positives[label] for label in labels]
         target = [p[0] if len(p) == 1 or rng.random() < recipe.own_name else int(rng.choice(p[1:])) for p in own]
         with torch.autocast("cpu", torch.bfloat16):

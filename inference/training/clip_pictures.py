@@ -25,6 +25,7 @@ from inference.training.clip_words import Words
 
 SIDE = 160  # pixels; pictures are packed as squares of at most this side
 HELD_OUT = 20
+UNNAMED = -1  # the label of a picture nobody named
 _MOST_OF_A_NAME = 400  # boxes of one category, so that 3,000 cats do not drown the rest
 _LEAST_BOX = 24  # pixels; below it nobody could tell what it is
 _CONTEXT = 0.12  # of the box's longer side, kept around it
@@ -38,7 +39,7 @@ class Packed:
 
     Attributes:
         pixels: flat uint8; picture i is `pixels[start[i] : start[i] + 3 * side[i] ** 2]`.
-        label: index into the words' names.
+        label: index into the words' names, or `UNNAMED`.
         source: which set it is from.
     """
 
@@ -122,11 +123,11 @@ def _all(words: Words, data: Path, part: str, seed: int) -> Iterator[tuple[Rgb, 
         for member in sorted(archive.namelist()):
             pieces = member.split("/")
             if len(pieces) == 3 and pieces[0] == part and pieces[2]:
-                yield _square(_open(archive.read(member))), names[pieces[1]], "tiny"
+                yield _square(open_rgb(archive.read(member))), names[pieces[1]], "tiny"
     if part == "train":
         with zipfile.ZipFile(data / "imagenet_one_each.zip") as archive:
             for name, member in zip(words.imagenet, _one_each(data), strict=True):
-                yield _square(_open(archive.read(member))), name, "imagenet"
+                yield _square(open_rgb(archive.read(member))), name, "imagenet"
         yield from _pets(data / "oxford_pets_sample")
     yield from _boxes(words, data / "segmentation", part, seed)
 
@@ -136,7 +137,7 @@ def _pets(folder: Path) -> Iterator[tuple[Rgb, str, str]]:
         stem = line.split()[0]
         file = folder / "images" / f"{stem}.jpg"
         if file.is_file():  # breeds of cats begin with a capital there
-            yield _square(_open(file.read_bytes())), "cat" if stem[0].isupper() else "bulldog", "pets"
+            yield _square(open_rgb(file.read_bytes())), "cat" if stem[0].isupper() else "bulldog", "pets"
 
 
 def _boxes(words: Words, folder: Path, part: str, seed: int) -> Iterator[tuple[Rgb, str, str]]:
@@ -156,7 +157,7 @@ def _boxes(words: Words, folder: Path, part: str, seed: int) -> Iterator[tuple[R
         by_picture.setdefault(box["image_id"], []).append((box["bbox"], name))
 
     def cut(picture: int) -> list[tuple[Rgb, str, str]]:
-        rgb = _open(files[picture].read_bytes())
+        rgb = open_rgb(files[picture].read_bytes())
         return [(_square(around(rgb, box)), name, "boxes") for box, name in by_picture[picture]]
 
     with ThreadPoolExecutor(2) as threads:
@@ -193,7 +194,8 @@ def _one_each(data: Path) -> list[str]:
         return sorted(n for n in archive.namelist() if n.endswith(".webp"))
 
 
-def _open(content: bytes) -> Rgb:
+def open_rgb(content: bytes) -> Rgb:
+    """An encoded picture as (h, w, 3)."""
     with Image.open(io.BytesIO(content)) as picture:
         return np.asarray(picture.convert("RGB"))
 

@@ -17,7 +17,8 @@ from open_clip.tokenizer import SimpleTokenizer
 from safetensors.torch import load_file
 
 from inference.errors import UsageError
-from inference.training import clip_export, clip_images, clip_pictures, clip_text
+from inference.training import clip_crops, clip_export, clip_images, clip_pictures, clip_text
+from inference.training.clip_teacher import Teacher
 from inference.training.clip_words import Words, gather
 
 Say = Callable[[int, int, str], None]
@@ -56,7 +57,7 @@ def run(shared: Path, out: Path, minutes: float, say: Say, recipe: clip_images.R
     say(0, recipe.steps, "Packing pictures")
     packed = _packed(words, shared / "data", out / "train")
     weights = load_file(shared / "weights" / WEIGHTS)
-    tower = _tower(words, packed, weights, hidden, out, recipe, minutes, say)
+    tower = _tower(words, packed, shared / "data", weights, hidden, out, recipe, minutes, say)
     if tower is None:
         return None
     tokens = out / "bpe.txt.gz"
@@ -80,6 +81,7 @@ def _packed(words: Words, data: Path, folder: Path) -> clip_pictures.Packed:
 def _tower(
     words: Words,
     packed: clip_pictures.Packed,
+    data: Path,
     weights: dict[str, torch.Tensor],
     hidden: list[str],
     out: Path,
@@ -87,15 +89,42 @@ def _tower(
     minutes: float,
     say: Say,
 ) -> clip_images.Tower | None:
-    said = out / "said.pt"
-    if not said.is_file():
-        say(0, recipe.steps, "Asking the teacher")
-        outside = [i for i, name in enumerate(words.imagenet) if name in hidden]
-        torch.save(clip_images.teacher_says(weights, packed, outside), said)
-    teacher = torch.load(said, weights_only=True)
-    trainer = clip_images.Trainer(recipe, words, packed, weights, hidden, teacher)
+    said = _said(words, packed, weights, hidden, out / "said.pt", say)
+    crops, of_crops = _crops(words, data, weights, hidden, out / "crops", say)
+    everything = clip_crops.join(packed, crops)
+    trainer = clip_images.Trainer(recipe, words, everything, weights, hidden, torch.cat([said, of_crops]))
     done = trainer.train(out / "state.pt", minutes, lambda step, loss, _: say(step, recipe.steps, f"loss {loss:.3f}"))
     return trainer.result() if done else None
+
+
+def _teacher(words: Words, weights: dict[str, torch.Tensor], hidden: list[str]) -> Teacher:
+    return Teacher(weights, [i for i, name in enumerate(words.imagenet) if name in hidden])
+
+
+def _said(
+    words: Words,
+    packed: clip_pictures.Packed,
+    weights: dict[str, torch.Tensor],
+    hidden: list[str],
+    file: Path,
+    say: Say,
+) -> torch.Tensor:
+    if not file.is_file():
+        say(0, 1, "Asking the teacher")
+        torch.save(_teacher(words, weights, hidden).says_packed(packed), file)
+    return torch.as_tensor(torch.load(file, weights_only=True))
+
+
+def _crops(
+    words: Words, data: Path, weights: dict[str, torch.Tensor], hidden: list[str], folder: Path, say: Say
+) -> tuple[clip_pictures.Packed, torch.Tensor]:
+    said = folder / "said.pt"
+    if not said.is_file():
+        say(0, 1, "Asking the teacher about crops")
+        crops, of_crops = clip_crops.gather(data, _teacher(words, weights, hidden))
+        crops.save(folder)
+        torch.save(of_crops, said)
+    return clip_pictures.Packed.load(folder), torch.as_tensor(torch.load(said, weights_only=True))
 
 
 def _texts(words: Words, tokens: Path, file: Path, say: Say) -> CLIP:

@@ -12,11 +12,13 @@ import pytest
 import timm
 import torch
 from open_clip.tokenizer import SimpleTokenizer
+from PIL import Image
 
 from inference.engines.pool import ModelPool
-from inference.training import clip_augment, clip_export, clip_images, clip_text
-from inference.training.clip_pictures import Packed, around, held_out, name_of_category, pack, tiny_names
+from inference.training import clip_augment, clip_crops, clip_export, clip_images, clip_text
+from inference.training.clip_pictures import UNNAMED, Packed, around, held_out, name_of_category, pack, tiny_names
 from inference.training.clip_recipe import words_of
+from inference.training.clip_teacher import Teacher
 from inference.training.clip_words import Words, plain
 
 NAMES = ("animal", "cat", "dog", "car", "bus", "tea/coffee pot (dish)")
@@ -66,8 +68,19 @@ def weights() -> dict[str, torch.Tensor]:
 def _trainer(words: Words, packed: Packed, weights: dict[str, torch.Tensor]) -> clip_images.Trainer:
     said = torch.zeros(len(packed), 4, dtype=torch.float16)
     said[2, 2] = 1
+    said[packed.label == UNNAMED] = torch.tensor([0.5, 0, 0.5, 0]).half()
     recipe = clip_images.Recipe(side=32, batch=4, steps=4, warm_up=1, save_every=2)
-    return clip_images.Trainer(recipe, words, packed, weights, ["bus"], said)
+    of_four = {**weights, "classifier.weight": weights["classifier.weight"][:4]}
+    return clip_images.Trainer(recipe, words, packed, of_four, ["bus"], said)
+
+
+def _crops(count: int) -> Packed:
+    """Black and white in turn."""
+    side = clip_crops.SIDE
+    pixels = np.concatenate([np.full(3 * side * side, 255 * (i % 2), np.uint8) for i in range(count)])
+    start = np.arange(count, dtype=np.int64) * 3 * side * side
+    sides, label = np.full(count, side, np.int32), np.full(count, UNNAMED, np.int32)
+    return Packed(pixels, start, sides, label, np.full(count, "crops"))
 
 
 def test_a_picture_is_never_held_against_its_kind(words: Words) -> None:
@@ -129,9 +142,52 @@ def test_names_that_are_held_out_are_no_choice(words: Words, packed: Packed, wei
 def test_the_teacher_speaks_of_clear_pictures_and_names_nothing_held_out(
     packed: Packed, weights: dict[str, torch.Tensor]
 ) -> None:
-    said = clip_images.teacher_says(weights, packed, hidden=[7])
+    said = Teacher(weights, hidden=[7]).says_packed(packed)
     assert said.shape == (6, 1000) and (said[:, 7] == 0).all()
     assert torch.allclose(said.float().sum(1), torch.tensor([0.0, 0, 1, 0, 0, 1]), atol=0.02)
+
+
+def test_the_teacher_computes_as_timm_does(weights: dict[str, torch.Tensor]) -> None:
+    model = timm.create_model(clip_images.TRUNK, pretrained=False, pad_type="same").eval()
+    model.load_state_dict(weights)
+    picture = np.random.default_rng(2).integers(0, 256, (160, 160, 3), np.uint8)
+    with torch.no_grad():
+        expected = model(clip_images.as_input(picture[None])).softmax(1)[0]
+    assert torch.allclose(Teacher(weights, []).says([picture])[0].float(), expected, rtol=0.1, atol=1e-4)
+
+
+def test_half_of_the_draws_are_crops_that_the_teacher_names(
+    words: Words, packed: Packed, weights: dict[str, torch.Tensor]
+) -> None:
+    everything = clip_crops.join(packed, _crops(3))
+    assert len(everything) == 9 and (everything.picture(7) == 255).all()
+    assert (everything.picture(2) == packed.picture(2)).all()
+    trainer = _trainer(words, everything, weights)
+    assert trainer.draws[6:].sum() == pytest.approx(0.5) and trainer.draws.sum() == pytest.approx(1)
+    rng = np.random.default_rng(0)
+    labels = trainer._labels(np.repeat([0, 7], 200), rng)
+    assert (labels[:200] == words.index["cat"]).all()
+    assert {words.names[i] for i in labels[200:]} == {"cat", "car"} and (labels[200:] == words.index["cat"]).sum() > 60
+    shares = trainer.said_of.exp()
+    assert float(shares.sum()) == pytest.approx(1, abs=1e-3)
+
+
+def test_crops_are_cut_from_photographs_only_and_repeat(weights: dict[str, torch.Tensor], tmp_path: Path) -> None:
+    images = tmp_path / "segmentation" / "images"
+    images.mkdir(parents=True)
+    rng, rows = np.random.default_rng(3), []
+    for name, source in (("a.png", "COCO 2017"), ("b.png", "BSDS500"), ("cells.png", "DSB 2018 nuclei")):
+        Image.fromarray(rng.integers(0, 256, (60, 90, 3), np.uint8)).save(images / name)
+        rows.append({"file_name": name, "source": source})
+    (tmp_path / "segmentation" / "train.json").write_text(json.dumps({"images": rows}))
+    strong = {**weights, "classifier.bias": weights["classifier.bias"].clone()}
+    strong["classifier.bias"][3] += 20  # it is sure of one class
+    teacher = Teacher(strong, [])
+    crops, said = clip_crops.gather(tmp_path, teacher)
+    again, _ = clip_crops.gather(tmp_path, teacher)
+    assert len(crops) == len(said) == 2 * 14 and (said.argmax(1) == 3).all()
+    assert (crops.label == UNNAMED).all() and crops.picture(20).shape == (144, 144, 3)
+    assert (crops.pixels == again.pixels).all()
 
 
 def test_views_repeat_with_their_seed(packed: Packed) -> None:
