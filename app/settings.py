@@ -219,6 +219,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("sort.groups", True, "state"),
     Setting("sort.hint", True, "state"),
     Setting("sort.layout", "", "state"),
+    Setting("teach.folders", (), "state"),
     Setting("recent.folders", (), "state"),
     Setting("recent.samples_folder", "", "state"),
     Setting("shortcuts", {}, "state"),

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import psutil
 import qasync
-from PySide6.QtCore import QEvent, QObject, QTimer
-from PySide6.QtGui import QImageReader
+from PySide6.QtCore import QEvent, QObject, QTimer, Signal
+from PySide6.QtGui import QFileOpenEvent, QImageReader
 from PySide6.QtWidgets import QApplication
 
 from app.settings import Settings
@@ -25,6 +25,7 @@ from widgets.garbage import GarbageCollector
 from widgets.icons import app_icon
 from widgets.main_window import MainWindow
 from widgets.services import Services, worker_options
+from widgets.system_report import SystemReport
 from widgets.theme import Theme
 
 log = logging.getLogger(__name__)
@@ -51,11 +52,15 @@ def run(
     crashes.install()
     garbage = GarbageCollector()
     loop = qasync.QEventLoop(app)
-    runner = ThreadRunner(worker_options(settings, models_dir, force_device))
+    # Two children: looking at data need not wait for a training; the trainings themselves take turns.
+    runner = ThreadRunner(worker_options(settings, models_dir, force_device), children=2)
     services = Services.make(settings, runner, loop, models_dir)
+    crashes.system = SystemReport(services, crashes)
     window = MainWindow(services)
     start = _Start(window, services, paths, model)
     window.installEventFilter(start)
+    if isinstance(app, Application):
+        app.opened.connect(start.open)
     window.show()
     try:
         return int(loop.run_forever())
@@ -66,10 +71,22 @@ def run(
         garbage.stop()
 
 
+class Application(QApplication):
+    """Also hears what macOS wants opened: it says that by an event, at the start and later, not on the command line."""
+
+    opened = Signal(str)
+
+    def event(self, event: QEvent) -> bool:
+        if isinstance(event, QFileOpenEvent) and event.file():
+            self.opened.emit(event.file())
+            return True
+        return super().event(event)
+
+
 def make_application() -> QApplication:
     """The one QApplication, named and with its icon."""
     known = QApplication.instance()
-    app = known if isinstance(known, QApplication) else QApplication(sys.argv[:1])
+    app = known if isinstance(known, QApplication) else Application(sys.argv[:1])
     app.setApplicationName("Winnow")
     app.setApplicationDisplayName("Winnow")
     app.setApplicationVersion(version())
@@ -95,7 +112,7 @@ class _Start(QObject):
 
     def __init__(self, window: MainWindow, services: Services, paths: Sequence[str | Path], model: str | None) -> None:
         super().__init__(window)
-        self._window, self._services, self._paths, self._model = window, services, paths, model
+        self._window, self._services, self._paths, self._model = window, services, list(paths), model
         self._painted = False
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
@@ -105,11 +122,18 @@ class _Start(QObject):
             QTimer.singleShot(0, self._after_paint)
         return False
 
+    def open(self, path: str) -> None:
+        """Opens a file or folder that the system names: at once, or after the first paint."""
+        if self._painted:
+            self._window.open_paths([path])
+        else:
+            self._paths.append(path)
+
     def _after_paint(self) -> None:
         if os.environ.get(BENCH_VARIABLE):
             shown = time.time() - psutil.Process().create_time()
             print(f"shown {shown:.3f} torch={'torch' in sys.modules}", flush=True)
             self._window.close()
             return
-        self._window.open_paths(list(self._paths))
+        self._window.open_paths(self._paths)
         QTimer.singleShot(_WARM_UP_MS, lambda: self._services.shelf.start(self._model))

@@ -14,6 +14,7 @@ from app.session.joblist import JobList
 from app.session.prompting import PromptSession
 from app.session.shelf import Shelf
 from app.session.sorting import SortSession
+from app.session.teaching import TeachSession
 from app.settings import Settings
 from app.shortcuts import Shortcuts
 from inference import paths
@@ -38,6 +39,7 @@ class Services:
     session: PromptSession
     everything: EverythingSession
     sorting: SortSession
+    teaching: TeachSession
     models_dir: str | None
 
     @classmethod
@@ -57,10 +59,12 @@ class Services:
         session = PromptSession(runner, shelf.current)
         everything = EverythingSession(runner, shelf.current)
         sorting = SortSession(answers, jobs, shelf, settings)
+        teaching = TeachSession(answers, jobs, settings, models_dir)
         shortcuts = Shortcuts(settings)
         return cls(
-            settings, shortcuts, recent, runner, answers, jobs, shelf, desk, session, everything, sorting, models_dir
-        )
+            settings, shortcuts, recent, runner, answers, jobs, shelf, desk, session, everything, sorting, teaching,
+            models_dir,
+        )  # fmt: skip
 
     def ask_for_diagnosis(self) -> Ticket:
         """Starts the slow part of the system report; its result goes to `report`."""
@@ -73,6 +77,7 @@ class Services:
     def close(self) -> None:
         """Stops flows and jobs, then lets the folder go. Twice is harmless."""
         self.answers.close()
+        self.teaching.close()
         self.session.set_document(None)
         self.everything.set_document(None)
         self.sorting.set_opened(None)

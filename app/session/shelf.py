@@ -148,9 +148,9 @@ class Shelf(QObject):
         if ticket is not None:
             self._jobs.cancel(ticket.id)
 
-    def import_file(self, file: Path) -> None:
-        """Registers a checkpoint of the person's own and switches to it."""
-        self._answers.start(self._import(file))
+    def import_file(self, file: Path, name: str | None = None) -> None:
+        """Registers a checkpoint of the person's own under a name (None: the file's) and switches to it."""
+        self._answers.start(self._import(file, name))
 
     def remove(self, model_id: str) -> None:
         """Deletes the weights of a model that is not built in."""
@@ -179,9 +179,9 @@ class Shelf(QObject):
         if use:
             await self._put_to_use(self.spec(model_id))
 
-    async def _import(self, file: Path) -> None:
-        title = _tr("Import %1").replace("%1", file.name)
-        request = ImportModelRequest(str(file), self._models_dir)
+    async def _import(self, file: Path, name: str | None) -> None:
+        title = _tr("Import %1").replace("%1", name or file.name)
+        request = ImportModelRequest(str(file), self._models_dir, name)
         ticket, answer = self._answers.ask(request, priority=Priority.BATCH)
         await self._put_to_use(await self._long(str(file), ticket, title, answer))
 

@@ -1,0 +1,368 @@
+"""`TeachSession`: trainings and measurements of the window. One of them runs at a time, the others wait for their turn.
+
+The work is done by supervised children of the worker, which write into folders; this reads those folders in a thread of
+its own, at most once a second, and tells the views what is new. A run that was started on the command line shows the
+same way. Pausing is stopping: the state is written, and going on starts another child, also after a restart.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from PySide6.QtCore import QCoreApplication, QObject, QTimer, Signal
+
+from app.session.answers import Answers
+from app.session.joblist import JobList
+from app.settings import Settings
+from app.teaching.orders import TrainOrder, TrainRequest, free_folder, request_for, runs_dir
+from app.teaching.runs import CLASSIFIER, Row, Rows, RunFacts, find_runs, read_facts
+from inference.errors import AppError, Cancelled, StorageError, UsageError
+from inference.jobs.look_at_data import LookAtDataRequest, LookAtDataResult
+from inference.jobs.train_sam2 import TrainSam2Request
+from inference.paths import cache_dir
+from inference.protocol import Priority, Progress, Ticket
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+_READ_MS = 1000
+_SETTLED_S = 3.0  # sooner than this a guess of the time left jumps about
+
+WAITING, STARTING, RUNNING, STOPPING = "waiting", "starting", "running", "stopping"
+BUSY = (WAITING, STARTING, RUNNING, STOPPING)
+
+
+@dataclass
+class Run:
+    """A run as the views show it.
+
+    Attributes:
+        facts: what its folder says.
+        rows: its figures so far.
+        phase: what this window does with it: one of `BUSY`, or "" when nothing.
+        fraction, message, seconds_left: how far it is; None and "" while unknown.
+    """
+
+    facts: RunFacts
+    rows: list[Row] = field(default_factory=list)
+    phase: str = ""
+    fraction: float | None = None
+    message: str = ""
+    seconds_left: float | None = None
+    error: AppError | None = None
+    reader: Rows = field(init=False)
+    ticket: Ticket | None = None
+    discard: bool = False
+    wanted: bool = True
+    begun: tuple[float, float] | None = None  # when progress was first heard of, and how far it was
+
+    def __post_init__(self) -> None:
+        self.reader = Rows(self.facts.folder)
+
+    @property
+    def folder(self) -> Path:
+        return self.facts.folder
+
+    @property
+    def status(self) -> str:
+        """What this window does with it, else what its folder says."""
+        return self.phase or ("failed" if self.error is not None else self.facts.status)
+
+    @property
+    def busy(self) -> bool:
+        """It waits or goes on, here or elsewhere."""
+        return bool(self.phase) or self.facts.status == RUNNING
+
+
+class TeachSession(QObject):
+    """The runs there are, and what is being done with them.
+
+    Signals:
+        runs_changed(): there are others, or in another order.
+        run_changed(folder): another status, or how far it is.
+        rows_changed(folder, anew): it has more figures; or, `anew`, others.
+        failed(AppError): something a person asked for cannot be done.
+    """
+
+    runs_changed = Signal()
+    run_changed = Signal(object)
+    rows_changed = Signal(object, bool)
+    failed = Signal(object)
+
+    def __init__(
+        self,
+        answers: Answers,
+        jobs: JobList,
+        settings: Settings,
+        models_dir: str | None = None,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._answers, self._jobs, self._settings, self.models_dir = answers, jobs, settings, models_dir
+        self._runs: dict[Path, Run] = {}
+        self._thread: ThreadPoolExecutor | None = None
+        self._turn: asyncio.Lock | None = None
+        self._reading = False
+        self._timer = QTimer(self, interval=_READ_MS)
+        self._timer.timeout.connect(self._read_soon)
+
+    # What there is --------------------------------------------------------------------------------------------------
+
+    @property
+    def runs(self) -> list[Run]:
+        """The newest first."""
+        return list(self._runs.values())
+
+    def run(self, folder: Path) -> Run | None:
+        return self._runs.get(folder)
+
+    def refresh(self) -> None:
+        """Looks for runs that came or went, in the background."""
+        self._start(self._refresh())
+
+    def add_folder(self, folder: Path) -> None:
+        """Lists a run that is somewhere else, or a folder of runs, from now on."""
+        self._start(self._add(folder))
+
+    # What can be done -----------------------------------------------------------------------------------------------
+
+    def train(self, order: TrainOrder, begun: Callable[[Path], None] = lambda _: None) -> None:
+        """Starts a training, or queues it behind what runs; `begun` hears its folder once the order was found good."""
+        self._start(self._train(order, begun))
+
+    def go_on(self, folder: Path) -> None:
+        """Takes up a run that was stopped."""
+        run = self._runs.get(folder)
+        if run is None or run.busy:
+            return
+        if run.facts.kind == CLASSIFIER:
+            text = _tr("This run of a classifier goes on from the command line.")
+            self.failed.emit(UsageError(text, folder, _tr("Give the command again that started it.")))
+            return
+        self._start(self._do(run, TrainSam2Request((), str(folder))))
+
+    def pause(self, folder: Path) -> None:
+        """Has a run write its state and end; `go_on` takes it up."""
+        run = self._runs.get(folder)
+        if run is None or run.phase not in BUSY:
+            return
+        run.wanted = False
+        if run.ticket is not None:
+            self._set(run, STOPPING)
+            self._jobs.cancel(run.ticket.id)
+
+    def discard(self, folder: Path) -> None:
+        """Stops a run if it goes on, and moves its folder to the system's trash."""
+        run = self._runs.get(folder)
+        if run is None:
+            return
+        run.discard = True
+        if run.phase:
+            self.pause(folder)
+        else:
+            self._start(self._remove(run))
+
+    async def look(self, data: tuple[str, ...], split: str = "train") -> LookAtDataResult:
+        """What data sets hold, with a sheet of their pictures. A newer question takes the place of a waiting one."""
+        out = cache_dir() / "looks"
+        ticket, answer = self._answers.ask(
+            LookAtDataRequest(data, str(out), split), key="look", priority=Priority.INTERACTIVE
+        )
+        self._jobs.watch(ticket, _tr("Look at the data"))
+        result: LookAtDataResult = await answer
+        return result
+
+    async def measure(self, request: Any, title: str, on_start: Callable[[Ticket], None]) -> Any:
+        """An evaluation, comparison or robustness test, when it is its turn; its result."""
+        async with self._lock():
+            ticket, answer = self._answers.ask(request, priority=Priority.BATCH)
+            self._jobs.watch(ticket, title)
+            on_start(ticket)
+            return await answer
+
+    def start(self, flow: Any) -> None:
+        """Runs a flow of a view; what goes wrong there comes through `failed`."""
+        self._start(flow)
+
+    def stop(self, ticket: Ticket) -> None:
+        self._jobs.cancel(ticket.id)
+
+    async def in_thread(self, work: Callable[[], T]) -> T:
+        """Reads or writes files beside the window."""
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(1, thread_name_prefix="teaching")
+        return await self._answers.of_thread(self._thread.submit(work))
+
+    def close(self) -> None:
+        """Ends the reading; the runner ends the children."""
+        self._timer.stop()
+        if self._thread is not None:
+            self._thread.shutdown(wait=True, cancel_futures=True)
+
+    # Flows ----------------------------------------------------------------------------------------------------------
+
+    def _start(self, flow: Any) -> None:
+        self._answers.start(flow)
+
+    def _lock(self) -> asyncio.Lock:
+        if self._turn is None:
+            self._turn = asyncio.Lock()
+        return self._turn
+
+    async def _refresh(self) -> None:
+        places = [runs_dir(), *(Path(p) for p in self._settings.get("teach.folders"))]
+        found = await self.in_thread(lambda: find_runs(places))
+        before, runs = self._runs, {}
+        for run in before.values():
+            if run.phase or run.error is not None:  # its folder may not be there yet
+                runs[run.folder] = run
+        for facts in found:
+            run = before.get(facts.folder) or Run(facts)
+            run.facts = facts
+            runs[facts.folder] = run
+        self._runs = runs
+        self.runs_changed.emit()
+        await self._read()
+        self._timer.start()
+
+    async def _add(self, folder: Path) -> None:
+        found = await self.in_thread(lambda: find_runs([folder]))
+        if not found:
+            raise UsageError(_tr("There is no run in this folder."), folder, _tr("Choose the --out of a training."))
+        known = self._settings.get("teach.folders")
+        if str(folder) not in known:
+            self._settings.set("teach.folders", (*known, str(folder)))
+        await self._refresh()
+
+    async def _train(self, order: TrainOrder, begun: Callable[[Path], None]) -> None:
+        folder = free_folder(order.name, runs_dir())
+        if folder in self._runs:
+            raise UsageError(_tr("A run of this name waits already."), folder, _tr("Choose another name."))
+        request = await self.in_thread(lambda: request_for(order, folder))
+        told = {"request": {"data": list(order.data), "init": request.init, "preset": order.preset}}
+        run = Run(RunFacts(folder, told=told), phase=WAITING)
+        self._runs = {folder: run, **self._runs}
+        self.runs_changed.emit()
+        begun(folder)
+        await self._do(run, request)
+
+    async def _do(self, run: Run, request: TrainRequest) -> None:
+        """A run's turn, from waiting to its end."""
+        run.wanted, run.error, run.begun, run.fraction, run.seconds_left = True, None, None, None, None
+        self._set(run, WAITING)
+        try:
+            async with self._lock():
+                if run.wanted:
+                    await self._teach(run, request)
+        except Cancelled:
+            log.info("the run %s was stopped", run.folder)
+        except AppError as error:
+            run.error = error
+            self.failed.emit(error)
+        finally:
+            run.ticket, run.fraction, run.seconds_left, run.message = None, None, None, ""
+            run.phase = ""
+        await self._settle(run)
+
+    async def _teach(self, run: Run, request: TrainRequest) -> None:
+        self._set(run, STARTING)
+        run.ticket, answer = self._answers.ask(
+            request, priority=Priority.BATCH, on_progress=lambda progress: self._on_progress(run, progress)
+        )
+        self._jobs.watch(run.ticket, _tr("Teach %1").replace("%1", run.facts.name))
+        self._timer.start()
+        await answer
+
+    async def _settle(self, run: Run) -> None:
+        """Reads what a run left, or takes it away when that was asked for."""
+        if run.discard:
+            await self._remove(run)
+            return
+        facts = await self.in_thread(lambda: read_facts(run.folder))
+        if facts is not None:
+            run.facts = facts
+        elif run.error is None:  # stopped before there was anything
+            self._runs.pop(run.folder, None)
+            self.runs_changed.emit()
+            return
+        await self._read()
+        self.run_changed.emit(run.folder)
+
+    async def _remove(self, run: Run) -> None:
+        await self.in_thread(lambda: _to_trash(run.folder))
+        self._runs.pop(run.folder, None)
+        self.runs_changed.emit()
+
+    # Reading --------------------------------------------------------------------------------------------------------
+
+    def _read_soon(self) -> None:
+        if not self._reading and any(run.busy for run in self._runs.values()):
+            self._start(self._read(only_busy=True))
+        elif not self._reading:
+            self._timer.stop()
+
+    async def _read(self, *, only_busy: bool = False) -> None:
+        """Brings facts and rows up to date."""
+        if self._reading and only_busy:
+            return
+        self._reading = True
+        try:
+            runs = [run for run in self._runs.values() if run.busy or not only_busy]
+            for run, facts, (rows, anew) in await self.in_thread(lambda: _read_all(runs)):
+                self._take(run, facts, rows, anew)
+        finally:
+            self._reading = False
+
+    def _take(self, run: Run, facts: RunFacts | None, rows: list[Row], anew: bool) -> None:
+        if facts is not None and facts != run.facts:
+            run.facts = facts
+            self.run_changed.emit(run.folder)
+        if anew:
+            run.rows.clear()
+        if rows or anew:
+            run.rows += rows
+            self.rows_changed.emit(run.folder, anew)
+
+    def _on_progress(self, run: Run, progress: Progress) -> None:
+        if run.phase == STARTING and progress.payload is not None:
+            run.phase = RUNNING
+        now, fraction = time.monotonic(), progress.done / progress.total if progress.total else None
+        run.message, run.fraction = progress.message, fraction
+        if fraction is not None and run.phase == RUNNING:
+            began, before = run.begun = run.begun or (now, fraction)
+            passed, done = now - began, fraction - before
+            run.seconds_left = passed * (1 - fraction) / done if passed > _SETTLED_S and done > 0 else None
+        self.run_changed.emit(run.folder)
+
+    def _set(self, run: Run, phase: str) -> None:
+        run.phase = phase
+        self.run_changed.emit(run.folder)
+
+
+def _read_all(runs: Iterable[Run]) -> list[tuple[Run, RunFacts | None, tuple[list[Row], bool]]]:
+    return [(run, read_facts(run.folder), run.reader.new()) for run in runs]
+
+
+def _to_trash(folder: Path) -> None:
+    from send2trash import send2trash
+
+    if not folder.exists():
+        return
+    try:
+        send2trash(folder)
+    except OSError as error:
+        raise StorageError(
+            _tr("The run cannot be moved to the trash (%1).").replace("%1", str(error.strerror or error)), folder,
+            _tr("Close what uses its files, or delete the folder yourself."),
+        ) from error  # fmt: skip
+
+
+def _tr(text: str) -> str:
+    return QCoreApplication.translate("teaching", text)
