@@ -58,8 +58,10 @@ def _straight_to_the_window(paths: list[str]) -> int:
 
 def open_window(paths: list[str], *, model: str | None, models_dir: str | None, force_device: str | None) -> int:
     """Shows the window; Qt is imported here and not earlier."""
+    from app import logs
     from widgets import application
 
+    logs.catch_crashes()
     return application.run(paths, model=model, models_dir=models_dir, force_device=force_device)
 
 

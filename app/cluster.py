@@ -79,8 +79,15 @@ def submit(plan: ClusterPlan, folder: Path, words: Sequence[str]) -> str:
         words: the command line after the program's name.
 
     Raises:
-        UsageError: there is no SLURM here, or it refuses the job. StorageError: the folder cannot be written.
+        UsageError: there is no SLURM here, it refuses the job, or this is a built program.
+        StorageError: the folder cannot be written.
     """
+    if getattr(sys, "frozen", False):  # submitit starts the interpreter with a module of its own on each machine
+        raise UsageError(
+            "The built program cannot queue itself on a cluster.",
+            None,
+            "Install Winnow with pip or from source there (docs/install.md).",
+        )
     from submitit import SlurmExecutor
     from submitit.core.utils import FailedJobError, FailedSubmissionError
 

@@ -12,13 +12,14 @@ import shutil
 import sys
 import tempfile
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from app import logs
 from app.samples import samples
-from app.version import version
+from app.version import build, version
 from inference import paths
 from inference.jobs.diagnose import Diagnosis, Finding, SelfTest
 
@@ -103,13 +104,25 @@ def examine(diagnosis: Diagnosis | None = None, models_dir: str | Path | None = 
 
 
 def _program() -> tuple[Finding, ...]:
-    how = "built program" if getattr(sys, "frozen", False) else f"from {paths.program_dir()}"
+    how = build() or f"from {paths.program_dir()}"
     return (
         Finding("version", f"{version()} ({how})"),
         Finding("Python", f"{platform.python_version()} ({platform.python_implementation()})"),
         Finding("system", platform.platform()),
         Finding("log", str(logs.log_file())),
+        Finding("last crash", _last_crash()),
     )
+
+
+def _last_crash() -> str:
+    """Of the program itself, below Python; what Python can catch stands in the log."""
+    file = logs.crash_file()
+    try:
+        status = file.stat()
+    except OSError:
+        return "none"
+    when = datetime.fromtimestamp(status.st_mtime).strftime("%Y-%m-%d %H:%M")
+    return f"{when}, told in {file}" if status.st_size else "none"
 
 
 def _packages() -> tuple[Finding, ...]:
@@ -135,7 +148,7 @@ def _window_system() -> tuple[Finding, ...]:
     findings = [Finding("Qt", QtCore.qVersion()), Finding("platform", name or wish or _expected_platform())]
     if sys.platform.startswith("linux"):
         missing = [library for library in LINUX_LIBRARIES if not _loads(library)]
-        value = f"missing: {', '.join(missing)} (see README, set-up)" if missing else "all here"
+        value = f"missing: {', '.join(missing)} (see docs/install.md)" if missing else "all here"
         findings.append(Finding("libraries", value, not missing))
     return tuple(findings)
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import faulthandler
 import logging
 import sys
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
+from typing import TextIO
 
 from inference import paths
 
@@ -24,6 +27,9 @@ _QUIET = (
 )
 
 
+_crashes: list[TextIO] = []  # faulthandler writes into the file as long as that is open
+
+
 class _Shared(RotatingFileHandler):
     """A rotating file that several programs write. Windows refuses to rename it while another one has it open: then
     it grows until nobody has."""
@@ -39,6 +45,18 @@ class _Shared(RotatingFileHandler):
 def log_file() -> Path:
     """Where the log is written."""
     return paths.log_dir() / "winnow.log"
+
+
+def crash_file() -> Path:
+    """Where it is written what every thread did when the program crashed below Python; empty when it never did."""
+    return paths.log_dir() / "crash.log"
+
+
+def catch_crashes() -> None:
+    """From now on a crash below Python is told in `crash_file()`, also where there is no standard error."""
+    with contextlib.suppress(OSError):  # a folder that cannot be written: `set_up` has said so
+        _crashes.append(crash_file().open("a", encoding="utf-8"))
+        faulthandler.enable(_crashes[-1])
 
 
 def set_up(*, verbose: bool = False) -> Path | None:

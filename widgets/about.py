@@ -6,7 +6,7 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QFontDatabase, QGuiApplication
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPlainTextEdit, QVBoxLayout, QWidget
 
-from app.version import version
+from app.version import build, version
 from widgets.icons import app_icon
 from widgets.parts import button, label
 
@@ -23,6 +23,8 @@ class AboutDialog(QDialog):
         words.setSpacing(6)
         words.addWidget(label("Winnow", "title"))
         words.addWidget(label(self.tr("Version %1").replace("%1", version()), "muted"))
+        if build() is not None:
+            words.addWidget(label(self.tr("Build: %1").replace("%1", str(build())), "muted", wrap=True))
         words.addWidget(label(self.tr("Segment, sort and teach, on your own machine."), wrap=True))
         words.addWidget(
             label(

@@ -14,8 +14,9 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QDialog, QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
 
 from app.logs import log_file
-from app.version import version
+from app.version import build, version
 from widgets.parts import button, label
+from widgets.system_report import SystemReport
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +24,7 @@ log = logging.getLogger(__name__)
 def report_text(problem: str) -> str:
     """What a bug report wants: versions, system, the traceback, where the log is."""
     lines = (
-        f"Winnow {version()}",
+        f"Winnow {version()} ({build() or 'from source'})",
         f"Python {platform.python_version()}, Qt {qVersion()}, {QGuiApplication.platformName()}",
         f"{platform.system()} {platform.release()} {platform.machine()}",
         f"Log: {log_file()}",
@@ -35,10 +36,11 @@ def report_text(problem: str) -> str:
 
 
 class CrashDialog(QDialog):
-    """Says that it was our fault, that nothing is lost, and gives the report."""
+    """Says that it was our fault, that nothing is lost, and gives the report; `system` can add what `doctor` tells."""
 
-    def __init__(self, problem: str, parent: QWidget | None = None) -> None:
+    def __init__(self, problem: str, parent: QWidget | None = None, system: SystemReport | None = None) -> None:
         super().__init__(parent)
+        self._system = system
         self.setWindowTitle(self.tr("Something went wrong"))
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.resize(640, 420)
@@ -52,6 +54,10 @@ class CrashDialog(QDialog):
         )
         bottom = QHBoxLayout()
         bottom.addWidget(self.copy)
+        if system is not None:
+            self.more = button(self.tr("Add the system report"), self._ask, icon_name="doctor")
+            system.ready.connect(self._add)
+            bottom.addWidget(self.more)
         bottom.addStretch(1)
         bottom.addWidget(button(self.tr("Go on"), self.accept))
         layout = QVBoxLayout(self)
@@ -65,14 +71,31 @@ class CrashDialog(QDialog):
     def _copy(self) -> None:
         QGuiApplication.clipboard().setText(self.report.toPlainText())
 
+    def _ask(self) -> None:
+        """The self-test and the weights' checksums take some seconds; the report comes when they are done."""
+        if self._system is not None:
+            self.more.setEnabled(False)
+            self.more.setText(self.tr("Looking at the system…"))
+            self._system.ask()
+
+    def _add(self, text: str) -> None:
+        if not self.more.isEnabled():  # it was asked for here
+            self.report.appendPlainText(text)
+            self.more.hide()
+
 
 class CrashHandler(QObject):
-    """Takes unhandled exceptions of the window's thread and of others; shows one dialog at a time."""
+    """Takes unhandled exceptions of the window's thread and of others; shows one dialog at a time.
+
+    Attributes:
+        system: what the dialog can add to its report, once there is something to ask.
+    """
 
     _caught = Signal(str)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
+        self.system: SystemReport | None = None
         self._dialog: CrashDialog | None = None
         self._caught.connect(self._show, Qt.ConnectionType.QueuedConnection)
         self._before = (sys.excepthook, threading.excepthook)
@@ -101,7 +124,7 @@ class CrashHandler(QObject):
     def _show(self, problem: str) -> None:
         if self._dialog is not None:
             return  # one is enough; the log has the others
-        self._dialog = CrashDialog(problem, QApplication.activeWindow())
+        self._dialog = CrashDialog(problem, QApplication.activeWindow(), self.system)
         self._dialog.finished.connect(self._forget)
         self._dialog.open()
 

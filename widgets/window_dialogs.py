@@ -10,11 +10,11 @@ from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QDialog, QFileDialog, QWidget
 
 from inference.pictures import EXTENSIONS
-from inference.protocol import Ticket
 from widgets.about import AboutDialog, ReportDialog
 from widgets.services import Services
 from widgets.settings_dialog import SettingsDialog
 from widgets.shortcuts_page import ShortcutsPage
+from widgets.system_report import SystemReport
 
 
 class Dialogs(QObject):
@@ -27,8 +27,8 @@ class Dialogs(QObject):
     def __init__(self, window: QWidget, services: Services) -> None:
         super().__init__(window)
         self._window, self._services = window, services
-        self._report_ticket: Ticket | None = None
-        services.runner.succeeded.connect(self._on_result)
+        self._report = SystemReport(services, self)
+        self._report.ready.connect(lambda text: _open(ReportDialog(text, self._window)))
 
     def show_settings(self) -> SettingsDialog:
         """Opens the settings beside the window; they hold at once."""
@@ -77,7 +77,7 @@ class Dialogs(QObject):
     def ask_for_report(self) -> None:
         """Looks at the system in the background and shows what it found."""
         self.message.emit(self.tr("Looking at the system…"))
-        self._report_ticket = self._services.ask_for_diagnosis()
+        self._report.ask()
 
     def show_in_folder(self) -> None:
         """Opens the shown picture's folder in the system's file manager."""
@@ -100,11 +100,6 @@ class Dialogs(QObject):
     def _last_place(self) -> str:
         recent = self._services.recent.all()
         return str(recent[0]) if recent else ""
-
-    def _on_result(self, ticket: Ticket, result: object) -> None:
-        if self._report_ticket is not None and ticket == self._report_ticket:
-            self._report_ticket = None
-            _open(ReportDialog(self._services.report(result), self._window))
 
 
 def _open(dialog: QDialog) -> None:

@@ -142,9 +142,11 @@ def with_command(arguments: Sequence[str], commands: frozenset[str]) -> list[str
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from app.version import version
+        from app.version import build, version
 
         typer.echo(f"Winnow {version()}")
+        if build() is not None:
+            typer.echo(str(build()))
         raise typer.Exit
 
 

@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
 
 def doctor(
     ctx: typer.Context,
-    self_test: Annotated[bool, typer.Option("--self-test", help="Segment a sample photograph too.")] = False,
+    self_test: Annotated[bool, typer.Option(help="Segment a sample photograph too.")] = True,
     force_device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:N or mps, for the self-test.")] = None,
     models_dir: Annotated[Path | None, typer.Option(help="Where models are kept.")] = None,
     json: JsonOption = False,

@@ -18,6 +18,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import IO, Any
 
 from inference import errors
@@ -31,6 +32,7 @@ log = logging.getLogger(__name__)
 
 Report = Callable[[Progress], None]
 
+CONSOLE_TWIN = "winnow-cli.exe"
 STOP_GRACE_S = 30.0
 """So long may a child take to write its checkpoint after it was asked to stop."""
 _POLL_S = 0.05
@@ -38,9 +40,13 @@ _TAIL_LINES = 60
 
 
 def program() -> list[str]:
-    """The command that starts this program again: the built program itself, or the interpreter with `main.py`."""
+    """The command that starts this program again: the built program itself, or the interpreter with `main.py`.
+
+    On Windows the built program has a twin with a console: the one with windows has no standard output to talk through.
+    """
     if getattr(sys, "frozen", False):
-        return [sys.executable]
+        twin = Path(sys.executable).with_name(CONSOLE_TWIN)
+        return [str(twin) if twin.is_file() else sys.executable]
     return [sys.executable, str(program_dir() / "main.py")]
 
 

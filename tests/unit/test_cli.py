@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +18,7 @@ from app import cli, logs
 from app.cli import output as voices
 from app.cli.output import Output, Session
 from app.cli.segment import parse_box, parse_point
-from app.version import version
+from app.version import build, version
 from inference.engines.architecture import save_checkpoint
 from inference.errors import Cancelled, ImageError, ModelError, UsageError
 from inference.prompts import Box, Point
@@ -142,6 +143,21 @@ def test_the_version_is_the_projects(capsys: pytest.CaptureFixture[str]) -> None
     assert capsys.readouterr().out == f"Winnow {version()}\n"
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert project.get("version", version()) == version()
+
+
+def test_a_built_program_says_how_it_was_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = {"commit": "abc1234", "date": "2026-11-21", "variant": "CPU", "torch": "2.15.0", "system": "Linux x86_64"}
+    (tmp_path / "build.json").write_text(json.dumps(said))
+    monkeypatch.setattr(sys, "_MEIPASS", str(tmp_path), raising=False)
+    build.cache_clear()
+    try:
+        assert cli.run(["--version"], Window()) == 0
+    finally:
+        build.cache_clear()
+    told = capsys.readouterr().out
+    assert told == f"Winnow {version()}\nbuilt 2026-11-21 from abc1234, Linux x86_64, CPU\n"
 
 
 def test_models_are_listed_for_people_and_machines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

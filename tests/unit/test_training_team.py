@@ -80,6 +80,13 @@ def test_the_job_script_asks_for_what_was_said(tmp_path: Path) -> None:
     assert not (tmp_path / "slurm").exists()
 
 
+def test_a_built_program_does_not_queue_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    with pytest.raises(UsageError, match="built program"):
+        submit(ClusterPlan(), tmp_path / "slurm", ["train", "sam2"])
+    assert not (tmp_path / "slurm").exists()
+
+
 def test_a_dry_run_prints_and_does_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -250,10 +250,13 @@ def test_a_command_notices_that_its_window_is_gone(ends: str, tmp_path: Path) ->
     assert child.wait(10) == 0
 
 
-def test_the_program_starts_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_program_starts_itself(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert program() == [sys.executable, str(program_dir() / "main.py")]
     monkeypatch.setattr(sys, "frozen", True, raising=False)
     assert program() == [sys.executable]
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "Winnow.exe"))
+    (tmp_path / "winnow-cli.exe").touch()  # Windows: the one with windows has no standard output
+    assert program() == [str(tmp_path / "winnow-cli.exe")]
 
 
 def test_exit_statuses_in_words() -> None:
