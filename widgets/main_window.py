@@ -177,6 +177,7 @@ class MainWindow(QMainWindow):
         desk.shown.connect(self._show_document)
         desk.unreadable.connect(annotate.show_problem)
         desk.damaged.connect(self._offer_backup)
+        desk.lost.connect(self._show_lost)
         annotate.browser.wanted.connect(desk.show)
         annotate.canvas.cursor_moved.connect(self._show_cursor)
         annotate.canvas.cursor_left.connect(lambda: self.status.show_cursor(None, None))
@@ -241,21 +242,37 @@ class MainWindow(QMainWindow):
         self.notices.clear()
         if opened is None:
             self.setWindowTitle("Winnow")
-            self.status.show_saved(self.tr("No folder open"))
-            if self.workspace != "models":
-                self.show_workspace(self.workspace)
         else:
             project = opened.project
             self.setWindowTitle(f"{project.folder.name or project.folder} – Winnow")
-            self._show_saving(opened)
             for signal in (opened.images.modelReset, opened.images.scan_finished, opened.images.pictures_changed):
                 signal.connect(self._show_place)
+        if self.workspace != "models":
+            self.show_workspace(self.workspace)  # the welcome page where no folder is open
+        self._show_saving()
         self.status.show_cache(None, 0)
         self._enable()
 
-    def _show_saving(self, opened: Opened) -> None:
-        project = opened.project
-        if project.read_only:
+    def _show_lost(self, lost: bool) -> None:
+        """The folder went away under the window, or came back."""
+        desk, project = self._services.desk, self._services.desk.project
+        self.notices.clear()
+        if not lost or project is None:
+            self._show_saving()
+            return
+        if project.folder.is_dir():
+            text = self.tr("What Winnow keeps in %1 is not there any more.").replace("%1", str(project.store_dir))
+        else:
+            text = self.tr("The folder %1 is not there any more.").replace("%1", str(project.folder))
+        remedy = self.tr("Put it back, or connect its disk again. No change can be saved until then.")
+        self.notices.show_message("warning", text, remedy).offer(self.tr("Open it again"), desk.reopen)
+        self.status.show_saved(self.tr("Nothing is saved"), warning=True)
+
+    def _show_saving(self) -> None:
+        project = self._services.desk.project
+        if project is None:
+            self.status.show_saved(self.tr("No folder open"))
+        elif project.read_only:
             reason = project.read_only_reason or ""
             notice = self.notices.show_message("warning", self.tr("This folder is open for reading only."), reason)
             notice.offer(self.tr("Try again"), self._services.desk.reopen)

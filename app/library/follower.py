@@ -6,6 +6,7 @@ import logging
 import queue
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
@@ -19,6 +20,7 @@ log = logging.getLogger(__name__)
 FIRST_BATCH, BATCH = 256, 5000  # few at first, to be on the screen at once
 QUIET_S, PATIENCE_S = 0.25, 1.0  # changes are looked at when they pause, at the latest after this time
 POLL_S = 10.0  # where the system cannot watch, or does not see everything
+GLANCE_S = 2.0  # how often it is asked whether the folder is there at all, which not every system tells
 
 
 class Follower(QObject):
@@ -29,15 +31,27 @@ class Follower(QObject):
         scanned(list of image ids, list of AppError): everything was found; the errors name unreadable subfolders.
         changed(Difference): pictures came or went afterwards.
         rewritten(list of image ids): the content of these files changed.
+        lost(bool): the folder is not there any more (a disk was pulled out), or is there again.
     """
 
     found = Signal(object)
     scanned = Signal(object, object)
     changed = Signal(object)
     rewritten = Signal(object)
+    lost = Signal(bool)
 
-    def __init__(self, folder: Path, *, watch: bool = True, poll_s: float = POLL_S, parent: QObject | None = None):
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        watch: bool = True,
+        poll_s: float = POLL_S,
+        there: Callable[[], bool] | None = None,
+        parent: QObject | None = None,
+    ):
+        """`there`: whether the folder is where it was; asked in the thread."""
         super().__init__(parent)
+        self._there = there or folder.is_dir
         self._folder, self._watch, self._poll_s = folder, watch, poll_s
         self._notices: queue.SimpleQueue[tuple[str, str | None] | None] = queue.SimpleQueue()
         self._stop = threading.Event()
@@ -66,12 +80,13 @@ class Follower(QObject):
     def _run(self) -> None:
         scan = Scan(self._folder)
         watch = self._begin_watch() if self._watch else None  # before the scan, or changes in between are missed
-        # On a network share the system tells of this machine's changes only.
-        polling = self._watch and (watch is None or on_network(self._folder))
+        shared = on_network(self._folder)  # there the system tells of this machine's changes only
         try:
             self._scan(scan)
             while not self._stop.is_set():
-                self._follow(scan, polling=polling)
+                if self._watch and not self._there():
+                    watch = self._await_return(watch)
+                self._follow(scan, polling=self._watch and (watch is None or shared))
         finally:
             if watch is not None:
                 watch.close()
@@ -82,6 +97,19 @@ class Follower(QObject):
         except OSError as error:
             log.info("%s cannot be watched (%s); it is looked through every %g s", self._folder, error, self._poll_s)
             return None
+
+    def _await_return(self, watch: Watch | None) -> Watch | None:
+        """Waits until the folder is there again, which takes another watch and a look at everything."""
+        if watch is not None:
+            watch.close()
+        self.lost.emit(True)
+        while not self._there():
+            if self._stop.wait(GLANCE_S):
+                return None
+        self.lost.emit(False)
+        watch = self._begin_watch()
+        self.look()
+        return watch
 
     def _scan(self, scan: Scan) -> None:
         size = FIRST_BATCH
@@ -117,16 +145,16 @@ class Follower(QObject):
             self.rewritten.emit(sorted(rewritten - new))
 
     def _collect(self, polling: bool) -> tuple[set[str], set[str]]:
-        """Waits for changes until they pause: (folders to look at, pictures that were rewritten)."""
+        """Waits for changes until they pause: (folders to look at, pictures that were rewritten). Not for long."""
         folders: set[str] = set()
         rewritten: set[str] = set()
-        timeout = self._poll_s if polling else None
+        timeout = self._poll_s if polling else GLANCE_S if self._watch else None
         deadline = None
         while True:
             try:
                 notice = self._notices.get(timeout=timeout)
             except queue.Empty:
-                return folders or {"*"}, rewritten
+                return folders or ({"*"} if polling else set()), rewritten
             if notice is None:
                 return folders, rewritten
             folders.add(notice[0])

@@ -39,12 +39,16 @@ class ImageModel(QStringListModel):
         scanning(how many so far), scan_finished(): the first look. `problems` then lists unreadable folders.
         filter_changed(): `set_filter` showed another choice.
         pictures_changed(): pictures came or went, in the whole folder.
+        lost(bool): the folder is not there any more, or is there again. Its pictures stay listed.
+        failed(AppError): the project cannot be read.
     """
 
     scanning = Signal(int)
     scan_finished = Signal()
     filter_changed = Signal()
     pictures_changed = Signal()
+    lost = Signal(bool)
+    failed = Signal(object)
 
     IdRole, PathRole, NameRole, StateRole, CountRole = Role.ID, Role.PATH, Role.NAME, Role.STATE, Role.COUNT
     FlaggedRole, ClassesRole, NoteRole, ProblemRole, MissingRole = (
@@ -84,11 +88,12 @@ class ImageModel(QStringListModel):
         project.images_changed.connect(self._annotated)
         if thumbnails is not None:
             thumbnails.ready.connect(self._thumbnail_ready)
-        self._follower = Follower(project.folder, watch=watch, parent=self)
+        self._follower = Follower(project.folder, watch=watch, there=lambda: project.in_place, parent=self)
         self._follower.found.connect(self._found)
         self._follower.scanned.connect(self._scanned)
         self._follower.changed.connect(self._changed_on_disk)
         self._follower.rewritten.connect(self._rewritten)
+        self._follower.lost.connect(self.lost)
         self._load_summaries()
         self._follower.start()
 
@@ -272,7 +277,11 @@ class ImageModel(QStringListModel):
         self._tell(image_ids)
 
     def _ask_again(self, image_ids: Iterable[str]) -> None:
-        news = self._project.summary(image_ids)
+        try:
+            news = self._project.summary(image_ids)
+        except AppError as error:
+            self.failed.emit(error)
+            return
         for image_id in image_ids:
             self._summaries.pop(image_id, None)
         self._summaries |= news

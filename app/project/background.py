@@ -18,7 +18,7 @@ class Background(QObject):
     """Lives in the thread that its results come back to; that one needs an event loop.
 
     Signals:
-        failed(AppError): of some work; what should have followed it does not.
+        failed(AppError): of some work; what should have followed it does not. Or of what followed.
     """
 
     failed = Signal(object)
@@ -53,5 +53,9 @@ class Background(QObject):
             self.bring(lambda: then(future.result()))  # a bug is raised, and seen, in this object's thread
 
     def _at_home(self, function: Callable[[], object]) -> None:
-        if not self._closed:
+        if self._closed:
+            return
+        try:
             function()
+        except AppError as error:
+            self.failed.emit(error)

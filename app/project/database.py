@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import queue
 import sqlite3
 import threading
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from app.project import schema
-from app.project.failures import storage_error
+from app.project.failures import gone, storage_error
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -35,6 +36,7 @@ class Database:
         self.path, self._shared, self._busy_ms = path, shared, busy_ms
         self._tasks: queue.SimpleQueue[Callable[[sqlite3.Connection], None] | None] = queue.SimpleQueue()
         self._closed = False
+        self._identity: os.stat_result | None = None
         opened: Future[None] = Future()
         self._thread = threading.Thread(target=self._work, args=(opened,), name=f"writer {path}", daemon=True)
         self._thread.start()
@@ -55,6 +57,16 @@ class Database:
         future: Future[T] = Future()
         self._tasks.put(lambda connection: self._transact(connection, change, future))
         return future
+
+    @property
+    def in_place(self) -> bool:
+        """Whether the open file is still the one at its path. SQLite would go on with one that was moved or deleted."""
+        try:
+            status = self.path.stat()
+        except OSError:
+            return False
+        # Network shares may number their files anew.
+        return self._shared or self._identity is None or os.path.samestat(status, self._identity)
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -96,6 +108,8 @@ class Database:
         except BaseException as error:  # noqa: BLE001 - handed to the thread that waits for it
             opened.set_exception(error)
             return
+        with contextlib.suppress(OSError):  # gone already: `in_place` says so
+            self._identity = self.path.stat()
         opened.set_result(None)
         while (task := self._tasks.get()) is not None:
             task(connection)
@@ -105,6 +119,8 @@ class Database:
         self, connection: sqlite3.Connection, change: Callable[[sqlite3.Connection], T], future: Future[T]
     ) -> None:
         try:
+            if not self.in_place:
+                raise gone(self.path)
             connection.execute("BEGIN IMMEDIATE")
             result = change(connection)
             connection.execute("COMMIT")
@@ -130,7 +146,7 @@ def reading(path: Path, busy_ms: int = BUSY_MS) -> Iterator[sqlite3.Connection]:
         with contextlib.closing(_reader(path, busy_ms)) as connection:
             yield connection
     except sqlite3.Error as error:
-        raise storage_error(error, path) from error
+        raise (storage_error(error, path) if path.exists() else gone(path)) from error
 
 
 def _reader(path: Path, busy_ms: int) -> sqlite3.Connection:

@@ -39,6 +39,15 @@ _WORDS[sqlite3.SQLITE_LOCKED] = _WORDS[sqlite3.SQLITE_BUSY]
 _WORDS[sqlite3.SQLITE_PERM] = _WORDS[sqlite3.SQLITE_READONLY]
 
 
+def gone(path: Path) -> StorageError:
+    """The database is not where it was when it was opened; what reads or writes it is refused."""
+    return StorageError(
+        "The folder's project is not where it was; changes are not saved.",
+        path,
+        "Put the folder back or connect its disk again, or open the folder where it is now.",
+    )
+
+
 def storage_error(error: sqlite3.Error, path: Path) -> StorageError:
     """The failure for the person; SQLite's own words go to its details."""
     code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF  # the primary code of an extended one

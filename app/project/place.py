@@ -11,7 +11,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from PySide6.QtCore import QLockFile, QStorageInfo
+from PySide6.QtCore import QLockFile, QStorageInfo, qInstallMessageHandler
 
 from inference.errors import StorageError, UsageError
 from inference.paths import data_dir
@@ -131,6 +131,18 @@ def lock(store: Path) -> tuple[QLockFile | None, str | None]:
         f"Another window has this folder open ({_holder(held)}). Close that one to edit here; "
         f"if there is none any more, delete {store / 'lock'}."
     )
+
+
+def unlock(held: QLockFile) -> None:
+    """Gives a lock back. Qt complains where its file went away with the folder, which is no news."""
+    if Path(held.fileName()).exists():
+        held.unlock()
+        return
+    handler = qInstallMessageHandler(lambda *_: None)
+    try:
+        held.unlock()
+    finally:
+        qInstallMessageHandler(handler)
 
 
 def _holder(held: QLockFile) -> str:

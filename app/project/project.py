@@ -159,6 +159,11 @@ class Project(QObject):
         """Why edits are refused, in words for the person; None when they are not."""
         return self._reason
 
+    @property
+    def in_place(self) -> bool:
+        """Whether the folder and the database that was opened are where they were. From any thread."""
+        return self._folder.is_dir() and (not isinstance(self._database, Database) or self._database.in_place)
+
     def path_of(self, image_id: str) -> Path:
         """The file of a picture. UsageError for an id that leaves the folder."""
         parts = PurePosixPath(image_id).parts
@@ -245,7 +250,7 @@ class Project(QObject):
                 log.warning("%s", error)
         self._database.close()
         if self._lock is not None:
-            self._lock.unlock()
+            place.unlock(self._lock)
 
     # For documents and classes ----------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from app.instance import ImageState
 from app.library import FolderModel, ImageModel, ThumbnailService
 from app.project import DamagedProjectError, Project
 from app.project.locate import locate
+from app.project.place import require_readable
 from app.recent import RecentFolders
 from app.session.answers import Runner
 from app.settings import Settings
@@ -59,6 +60,8 @@ class Desk(QObject):
     """A DamagedProjectError: its folder (Path), the error, its newest backup (Path or None)."""
     unreadable = Signal(object)
     """Why the picture that should be shown cannot be; nothing is shown then."""
+    lost = Signal(bool)
+    """The open folder is not there any more, or is there again."""
     failed = Signal(object)
     message = Signal(str)
 
@@ -118,8 +121,12 @@ class Desk(QObject):
         """Opens the folder anew, with the same picture: what kept it from being edited may be gone."""
         if self._opened is None:
             return
-        folder, current = self._opened.project.folder, self._current
+        project, current = self._opened.project, self._current
+        folder = project.folder
         try:
+            if not project.read_only:
+                require_readable(folder)  # or nothing would be open any more
+                self.close()
             self._open_folder(folder)
         except AppError as error:
             self.failed.emit(error)
@@ -164,6 +171,8 @@ class Desk(QObject):
         self._opened = Opened(project, images, FolderModel(images, name), thumbnails)
         project.failed.connect(self.failed)
         project.image_moved.connect(self._on_moved)
+        images.failed.connect(self.failed)
+        images.lost.connect(self._on_lost)
         images.rowsInserted.connect(lambda *_: self._show_first() if self._current is None else None)
         images.scan_finished.connect(self._on_scanned)
         self._recent.add(folder)
@@ -274,6 +283,13 @@ class Desk(QObject):
             return
         if len(document) and document.state is ImageState.TODO:
             self.mark(ImageState.DONE)
+
+    def _on_lost(self, lost: bool) -> None:
+        self.lost.emit(lost)
+        document, current = self._document, self._current
+        if not lost and current is not None and (document is None or document.problem is not None):
+            self._current = None
+            self.show(current)
 
     def _on_moved(self, old: str, new: str) -> None:
         if self._current == old:

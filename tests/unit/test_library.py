@@ -19,11 +19,12 @@ from PySide6.QtTest import QAbstractItemModelTester
 from pytestqt.qtbot import QtBot
 
 from app.instance import ImageState, Instance, new_id
-from app.library import UNLABELLED, FolderModel, ImageModel, Role, ThumbnailService
+from app.library import UNLABELLED, FolderModel, ImageModel, Role, ThumbnailService, follower
 from app.library.follower import Follower
 from app.library.scan import Scan
 from app.order import image_key, natural_key
 from app.project import Project
+from inference.errors import StorageError
 from inference.masks import Mask
 
 MASK = Mask.from_array(np.ones((6, 8), bool))
@@ -314,6 +315,35 @@ def test_a_folder_that_goes_away_keeps_its_list(tmp_path: Path) -> None:
     assert scan.again({""}).removed == []
     (tmp_path / "unplugged").rename(folder)
     assert scan.again(set(scan.folders)).added == []
+
+
+def test_a_folder_that_goes_away_is_told_and_comes_back(
+    tmp_path: Path, qapp: object, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follower, "GLANCE_S", 0.05)
+    folder = tmp_path / "drive"
+    touch(folder, "a.png", "sub/b.png")
+    project = Project.open(folder)
+    model = ImageModel(project)
+    told: list[bool] = []
+    model.lost.connect(told.append)
+    until(qtbot, lambda: not model.is_scanning)
+    document = project.document("a.png")
+    folder.rename(tmp_path / "unplugged")
+    until(qtbot, lambda: told == [True])
+    with pytest.raises(StorageError) as caught:
+        document.set_state(ImageState.DONE)
+    assert "drive" in str(caught.value.path) and caught.value.remedy
+    assert document.state is ImageState.TODO and model.shown_ids() == ["a.png", "sub/b.png"]
+    (tmp_path / "unplugged").rename(folder)
+    until(qtbot, lambda: told == [True, False])
+    document.set_state(ImageState.DONE)
+    touch(folder, "sub/c.png")  # it is watched again
+    until(qtbot, lambda: model.shown_ids() == ["a.png", "sub/b.png", "sub/c.png"])
+    model.close()
+    folder.rename(tmp_path / "gone")
+    project.close()  # which says nothing either
+    assert (tmp_path / "gone" / ".winnow" / "project.db").exists() and not folder.exists()
 
 
 def test_our_order_is_natsort_s() -> None:

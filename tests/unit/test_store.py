@@ -93,6 +93,26 @@ def test_a_locked_database_is_told(tmp_path: Path) -> None:
     database.close()
 
 
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_database_that_is_moved_away_is_not_written(tmp_path: Path, replaced: bool) -> None:
+    path, moved = tmp_path / "project.db", tmp_path / "moved.db"
+    database = Database(path, shared=False)
+    put(database, "kept")
+    path.rename(moved)
+    if replaced:  # as by a backup that another program puts back
+        path.write_bytes(moved.read_bytes())
+    assert not database.in_place
+    with pytest.raises(StorageError, match="not where it was"):
+        put(database, "lost")
+    if not replaced:
+        with pytest.raises(StorageError, match="not where it was"), database.reading():
+            pass
+    moved.replace(path)
+    put(database, "later")
+    database.close()
+    assert names(path) == ["kept", "later"]
+
+
 def test_a_full_disk_is_told(tmp_path: Path) -> None:
     database = Database(tmp_path / "p.db", shared=False)
     database.limit_pages(1)

@@ -234,6 +234,7 @@ def test_two_windows_on_one_folder(desktop: Desktop, folder: Path) -> None:
     again.click()
     desktop.until(lambda: not desktop.services.desk.images.is_scanning)
     assert not desktop.window.notices.messages and not desktop.document.read_only
+    assert desktop.window.stack.currentWidget() is desktop.window.annotate
     assert desktop.document.image_id == "b.png"
 
 

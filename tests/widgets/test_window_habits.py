@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QWheelEvent
-from PySide6.QtWidgets import QApplication, QPushButton, QWidget
+from PySide6.QtWidgets import QAbstractButton, QApplication, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from app import settings as settings_module
 from app import shortcuts as shortcuts_module
+from app.instance import ImageState
+from app.library import follower
 from app.settings import GROUPS, SETTINGS
 from app.shortcuts import ACTIONS
 from tests.widgets.window_kit import Desktop, pictures
@@ -117,6 +120,32 @@ def test_a_shown_picture_that_vanishes_is_told(desktop: Desktop, tmp_path: Path)
             desktop.until(lambda: not desktop.window.messages.messages)
     desktop.do("next")
     assert desktop.document.image_id != "a.png" and not desktop.window.messages.messages
+
+
+def test_a_folder_that_goes_away_under_the_window(
+    desktop: Desktop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follower, "GLANCE_S", 0.05)
+    folder, window = pictures(tmp_path / "p"), desktop.window
+    desktop.open(folder)
+    folder.rename(tmp_path / "away")
+    desktop.until(lambda: bool(window.notices.messages))
+    assert str(folder) in window.notices.messages[0].text and "Nothing is saved" in window.status.saved.text
+    desktop.do("flag")
+    assert window.messages.messages and desktop.document.state is ImageState.TODO
+    desktop.do("next")  # cannot be read, and is shown once it can be
+    assert desktop.services.desk.document is None
+    (tmp_path / "away").rename(folder)
+    desktop.until(lambda: not window.notices.messages)
+    assert desktop.services.desk.document is not None and "All changes saved" in window.status.saved.text
+    shutil.rmtree(folder / ".winnow")
+    desktop.until(lambda: bool(window.notices.messages))
+    again = next(b for b in window.notices.findChildren(QAbstractButton) if b.text() == "Open it again")
+    again.click()
+    desktop.until(lambda: not desktop.services.desk.images.is_scanning)
+    assert not window.notices.messages and desktop.document.image_id == "b.png"
+    desktop.do("flag")
+    assert desktop.document.state is ImageState.FLAGGED
 
 
 def test_rows_of_the_settings_do_not_overlap(desktop: Desktop) -> None:
