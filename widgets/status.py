@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QPalette, QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QStatusBar, QWidget
+from PySide6.QtCore import QTimer
+from PySide6.QtGui import QPalette
+from PySide6.QtWidgets import QHBoxLayout, QStatusBar, QWidget
 
-from widgets.parts import Picture, label, restyle
+from widgets.parts import Eliding, Picture, label, restyle
 
 _WORDS_MS = 8000
 
@@ -71,33 +71,6 @@ class StatusBar(QStatusBar):
 
     def show_saved(self, text: str, *, warning: bool = False) -> None:
         self.saved.show_text(text, warning=warning)
-
-
-class Eliding(QLabel):
-    """One line that ends in "…" where the room ends. (superqt's would double the time until the window shows.)"""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._whole = ""
-        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-
-    @property
-    def whole(self) -> str:
-        return self._whole
-
-    def say(self, text: str) -> None:
-        self._whole = text
-        self.setToolTip(text)
-        self.setAccessibleName(text)
-        self._fit()
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self._fit()
-
-    def _fit(self) -> None:
-        room = self.contentsRect().width()
-        self.setText(self.fontMetrics().elidedText(self._whole, Qt.TextElideMode.ElideRight, room))
 
 
 class _Fact(QWidget):

@@ -133,7 +133,7 @@ class Follower(QObject):
 
     def _follow(self, scan: Scan, *, polling: bool) -> None:
         folders, rewritten = self._collect(polling)
-        if self._stop.is_set():
+        if self._stop.is_set() or (self._watch and not self._there()):
             return
         if "*" in folders:
             folders = scan.stale()

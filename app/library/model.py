@@ -93,7 +93,7 @@ class ImageModel(QStringListModel):
         self._follower.scanned.connect(self._scanned)
         self._follower.changed.connect(self._changed_on_disk)
         self._follower.rewritten.connect(self._rewritten)
-        self._follower.lost.connect(self.lost)
+        self._follower.lost.connect(self._on_lost)
         self._load_summaries()
         self._follower.start()
 
@@ -247,6 +247,11 @@ class ImageModel(QStringListModel):
         if self._missing:
             self._project.follow_moves([e.image_id for e in self._all if e.image_id not in self._missing])
         self.pictures_changed.emit()
+
+    def _on_lost(self, lost: bool) -> None:
+        if not lost:
+            self._rewritten([i for i in self.image_ids() if self.problem(i) is not None])  # thumbnails that failed
+        self.lost.emit(lost)
 
     def _rewritten(self, image_ids: list[str]) -> None:
         if self._thumbnails is not None:

@@ -87,10 +87,8 @@ def _write(file: Path, pixels: Rgb) -> None:
     """There whole or not at all, and nothing half-written beside it."""
     with tempfile.NamedTemporaryFile(dir=file.parent, suffix=".part", delete=False) as stream:
         part = Path(stream.name)
-        try:
-            Image.fromarray(pixels).save(stream, "JPEG", quality=QUALITY)
-        except BaseException:
-            stream.close()
-            part.unlink(missing_ok=True)
-            raise
-    part.replace(file)
+    try:
+        Image.fromarray(pixels).save(part, "JPEG", quality=QUALITY)
+        part.replace(file)
+    finally:
+        part.unlink(missing_ok=True)

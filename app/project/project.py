@@ -110,7 +110,11 @@ class Project(QObject):
             lock.unlock()
             raise
         if begun:  # a crash may have kept the last closing from making its backup, and sorting from its end
-            recover(project)
+            try:
+                recover(project)
+            except BaseException:
+                project.close()  # which gives the lock back
+                raise
             project.in_background(project._back_up, _ignore)
         return project
 

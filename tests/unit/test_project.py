@@ -13,6 +13,7 @@ from pytestqt.qtbot import QtBot
 
 from app.instance import ImageState, ImageSummary, Instance, new_id
 from app.project import Project, locate, place
+from app.sorting import moves
 from inference.errors import AppError, UsageError
 from inference.masks import Mask
 
@@ -200,6 +201,23 @@ def test_closing_twice_and_late_results(project: Project) -> None:
     project.document("a.png").add([instance()])
     project.close()
     project.close()
+
+
+def test_a_bug_in_what_follows_opening_keeps_no_lock(
+    tmp_path: Path, qapp: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Project.open(tmp_path).close()
+
+    def fails(project: Project) -> None:
+        raise RuntimeError(project.folder)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(moves, "recover", fails)
+        with pytest.raises(RuntimeError):
+            Project.open(tmp_path)
+    again = Project.open(tmp_path)
+    assert not again.read_only
+    again.close()
 
 
 def test_a_home_that_nobody_has_is_a_missing_folder() -> None:

@@ -52,6 +52,14 @@ def test_broken_and_missing_pictures_say_why(tmp_path: Path, service: ThumbnailS
         assert service.get(name) is None
 
 
+def test_a_thumbnail_that_cannot_be_put_in_place_leaves_nothing(tmp_path: Path) -> None:
+    cache = ThumbnailCache(tmp_path / "cache", 1 << 20)
+    blocking = tmp_path / "cache" / "ab" / "abc.jpg"
+    (blocking / "full").mkdir(parents=True)  # a folder has its name
+    cache.put("abc", np.zeros((4, 4, 3), np.uint8))
+    assert list(blocking.parent.iterdir()) == [blocking] and cache.get("abc") is None
+
+
 def test_a_bug_in_a_decoder_costs_one_thumbnail(
     tmp_path: Path, service: ThumbnailService, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, caplog
 ) -> None:

@@ -214,6 +214,12 @@ def test_properties(qtbot: QtBot, project: Project, tmp_path: Path) -> None:
         and facts["turned"].startswith("90°")
         and facts["kind"].startswith("JPEG, RGB, ")
     )
+    long = "é" * 100 + ".png"
+    Image.new("RGB", (8, 6)).save(tmp_path / long)
+    narrow = panel.minimumSizeHint().width()
+    panel.set_document(project.document(long))  # is cut in the middle, and makes no panel wider
+    assert panel.minimumSizeHint().width() == narrow and panel.name.whole == long
+    panel.set_document(document)
     panel.state_button(ImageState.FLAGGED).click()
     assert document.state is ImageState.FLAGGED
     document.undo_stack.undo()

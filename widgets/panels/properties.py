@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 from app.document import Document
 from app.instance import ImageState
 from widgets.icons import icon
-from widgets.parts import bytes_text, label, reported
+from widgets.parts import Eliding, bytes_text, label, reported
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +42,7 @@ class PropertiesPanel(QWidget):
         self._filling = False
         self._states = QButtonGroup(self)
         self._facts: dict[str, QLabel] = {}
+        self.name = Eliding(Qt.TextElideMode.ElideMiddle)
         self.note = _Note()
         self._typing = QTimer(self, singleShot=True, interval=_NOTE_MS)
         self._typing.timeout.connect(self._write_note)
@@ -99,8 +100,8 @@ class PropertiesPanel(QWidget):
         form.setHorizontalSpacing(12)
         form.setVerticalSpacing(4)
         form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
+        form.addRow(label(self.tr("File"), "muted"), self.name)
         rows = {
-            "name": self.tr("File"),
             "size": self.tr("Pixels"),
             "kind": self.tr("Kind"),
             "turned": self.tr("Rotation"),
@@ -117,15 +118,14 @@ class PropertiesPanel(QWidget):
         document = self._document
         facts = dict.fromkeys(self._facts, "–")
         if document is not None:
-            path = document.path
-            facts["name"] = path.name
             if document.width:
                 megapixels = document.width * document.height / 1e6
                 facts["size"] = f"{document.width} × {document.height} ({megapixels:.1f} MP)"
-            facts |= self._file_facts(path)
+            facts |= self._file_facts(document.path)
         for key, text in facts.items():
-            self._facts[key].setText(_breakable(text) if key == "name" else text)
-        self._facts["name"].setToolTip(str(document.path) if document is not None else "")
+            self._facts[key].setText(text)
+        self.name.say(document.path.name if document is not None else "–")
+        self.name.setToolTip(str(document.path) if document is not None else "")
 
     def _file_facts(self, path: Path) -> dict[str, str]:
         try:
@@ -193,10 +193,3 @@ class _Note(QPlainTextEdit):
     def focusOutEvent(self, event: QFocusEvent) -> None:
         super().focusOutEvent(event)
         self.left.emit()
-
-
-def _breakable(text: str) -> str:
-    """Lets a long path break after its separators, and a long name anywhere sensible."""
-    for separator in ("/", "\\", "_", "-", "."):
-        text = text.replace(separator, separator + "\u200b")
-    return text
