@@ -25,7 +25,7 @@ SAME, ALIKE = 0.999, 0.9  # IoU
 TARGETS = {"exact": (0.5, 0.3), "fast": (0.25, None)}
 # Random weights make masks that no filter would pass and that all have the same box: everything is let through.
 OPEN = {"pred_iou_thresh": 0.0, "stability_score_thresh": 0.0, "box_nms_thresh": 1.0}
-REAL = {"pred_iou_thresh": 0.3, "stability_score_thresh": 0.85}
+REAL = {"pred_iou_thresh": 0.4, "stability_score_thresh": 0.5}
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ from inference.masks import Mask
 
 LIMITS = (0.5, 0.7)
 SMALLEST = 0.002  # share of the picture; smaller objects are not counted
-FILTERS: dict[str, Any] = {"pred_iou_thresh": 0.3, "stability_score_thresh": 0.8}
+FILTERS: dict[str, Any] = {"pred_iou_thresh": 0.4, "stability_score_thresh": 0.5}
 
 
 def main(data: Path, count: int = 40, points: int = 16) -> None:

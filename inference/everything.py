@@ -13,6 +13,9 @@ from inference.masks import Mask
 Mode = Literal["exact", "fast"]
 MODES: tuple[Mode, ...] = ("exact", "fast")
 
+_OF_SAM2 = (0.8, 0.95)  # least predicted IoU, least stability
+_SOFT = (0.4, 0.5)
+
 _MOST_POINTS = 256  # a side
 _MOST_LAYERS = 4  # 341 crops
 
@@ -24,8 +27,10 @@ class EverythingOptions:
     Attributes:
         points_per_side: the grid has so many points along each side of the picture.
         points_per_batch: so many points are decoded at once, at most.
-        pred_iou_thresh: masks whose predicted IoU is not over it are left out; 0 for all.
+        pred_iou_thresh: masks whose predicted IoU is not over it are left out; 0 for all. None: what suits the model
+            (`suited`), for SAM 2 the generator's 0.8.
         stability_score_thresh: masks that change more than this when the cut-off moves are left out; 0 for all.
+            None: what suits the model, for SAM 2 the generator's 0.95.
         stability_score_offset: how far it moves, in logits.
         mask_threshold: logit above which a pixel is inside.
         box_nms_thresh: of two masks whose boxes overlap by more (IoU), the one with the lower score is left out.
@@ -43,8 +48,8 @@ class EverythingOptions:
 
     points_per_side: int = 32
     points_per_batch: int = 64
-    pred_iou_thresh: float = 0.8
-    stability_score_thresh: float = 0.95
+    pred_iou_thresh: float | None = None
+    stability_score_thresh: float | None = None
     stability_score_offset: float = 1.0
     mask_threshold: float = 0.0
     box_nms_thresh: float = 0.7
@@ -58,9 +63,23 @@ class EverythingOptions:
     multimask_output: bool = True
     mode: Mode = "exact"
 
+    def suited(self, draws_prompts: bool) -> EverythingOptions:
+        """With the limits that were left to the model.
+
+        Args:
+            draws_prompts: it is of the built-in model's kind, whose edges are softer: its stability is 0.08 in the
+                middle and 0.84 at best, where SAM 2's is around 0.95 (docs/everything.md).
+        """
+        score, stability = _SOFT if draws_prompts else _OF_SAM2
+        return replace(
+            self,
+            pred_iou_thresh=score if self.pred_iou_thresh is None else self.pred_iou_thresh,
+            stability_score_thresh=stability if self.stability_score_thresh is None else self.stability_score_thresh,
+        )
+
     def check(self) -> None:
         """Raises UsageError for what cannot work."""
-        limits: Sequence[tuple[str, float, float, float]] = (
+        limits: Sequence[tuple[str, float | None, float, float]] = (
             ("points_per_side", self.points_per_side, 1, _MOST_POINTS),
             ("points_per_batch", self.points_per_batch, 1, 4096),
             ("pred_iou_thresh", self.pred_iou_thresh, 0, 1),
@@ -75,7 +94,7 @@ class EverythingOptions:
             ("min_mask_region_area", self.min_mask_region_area, 0, math.inf),
         )
         for name, value, low, high in limits:
-            if not low <= value <= high:  # False for NaN, too
+            if value is not None and not low <= value <= high:  # False for NaN, too
                 most = f" to {high:g}" if math.isfinite(high) else " or more"
                 raise UsageError(f"{name} is {value:g}.", remedy=f"Choose a value of {low:g}{most}.")
         if self.mode not in MODES:

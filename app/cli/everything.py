@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
+from app.cli.options import ForceDevice, ModelsDir
 from app.cli.output import JsonOption, output
-from app.cli.segment import ForceDevice, ModelsDir
 from inference.everything import EverythingOptions
 
 if TYPE_CHECKING:
@@ -43,11 +43,15 @@ def everything(
     points_per_side: Annotated[int, typer.Option(help="Points along a side of the grid.")] = _DEFAULTS.points_per_side,
     points_per_batch: Annotated[int, typer.Option(help="Points at once, at most.")] = _DEFAULTS.points_per_batch,
     pred_iou_thresh: Annotated[
-        float, typer.Option(help="Least quality that the model expects of a mask.")
-    ] = _DEFAULTS.pred_iou_thresh,
+        float | None,
+        typer.Option(help="Least quality that the model expects of a mask. Default: 0.8; 0.4 for the built-in model."),
+    ] = None,
     stability_score_thresh: Annotated[
-        float, typer.Option(help="Least stability of a mask when its cut-off moves.")
-    ] = _DEFAULTS.stability_score_thresh,
+        float | None,
+        typer.Option(
+            help="Least stability of a mask when its cut-off moves. Default: 0.95; 0.5 for the built-in model."
+        ),
+    ] = None,
     stability_score_offset: Annotated[
         float, typer.Option(help="How far the cut-off moves.")
     ] = _DEFAULTS.stability_score_offset,

@@ -19,7 +19,7 @@ from inference.protocol import ImageRef, Priority, Progress, Ticket
 
 KEY = "everything"
 # The sliders ask for more than the search does, so that moving them back shows what is there already.
-_SEARCH = EverythingOptions(pred_iou_thresh=0.3, stability_score_thresh=0.8, mode="fast")
+_SEARCH = EverythingOptions(pred_iou_thresh=0.25, mode="fast")
 
 
 class EverythingSession(QObject):

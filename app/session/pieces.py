@@ -46,7 +46,7 @@ class Filters:
         level: all, those that are part of nothing, or those that have no parts.
     """
 
-    score: float = 0.5
+    score: float = 0.4
     area: float = 0.0005
     overlap: float = 0.8
     level: Level = "all"

@@ -72,6 +72,7 @@ def find_everything(
     Raises UsageError (options), OutOfMemory.
     """
     options.check()
+    options = options.suited(segmenter.config.dense_prompts)
     search = _Search(segmenter, options, (embedding.width, embedding.height), report, watched, _Pace(options, pace))
     crops = _crops(options, search.size)
     search.total = sum(len(search.grid(crop)) for crop in crops)
@@ -168,7 +169,8 @@ class _Search:
             parts = range(0, len(at), self.pace.size)
             again = [decoder(at[i : i + self.pace.size], False, logits[i : i + self.pace.size]) for i in parts]
             logits, scores = torch.cat([a for a, _ in again])[:, 0], torch.cat([b for _, b in again])[:, 0]
-        trusted = scores > options.pred_iou_thresh if options.pred_iou_thresh > 0 else torch.ones_like(scores).bool()
+        least = options.pred_iou_thresh
+        trusted = scores > least if least else torch.ones_like(scores).bool()
         for i in torch.nonzero(trusted).flatten().tolist():
             point = (float(at[i, 0]), float(at[i, 1]))
             yield Candidate(
@@ -178,7 +180,7 @@ class _Search:
 
     def _wanted(self, candidate: Candidate, crop: Crop) -> bool:
         limit = self.options.stability_score_thresh
-        if candidate.empty or (limit > 0 and not candidate.is_stable(limit)):
+        if candidate.empty or (limit and not candidate.is_stable(limit)):
             return False
         return not near_crop_edge(candidate, crop.box, self.size, _EDGE)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import replace
 from typing import Any
 
@@ -212,3 +213,23 @@ def test_fast_leaves_out_points_on_what_is_covered() -> None:
     assert len(asked[0]) == 4  # the coarse grid, whatever is there
     assert (everywhere[4:, 0] > 0.5).all() and len(everywhere) == 2 + 32
     assert points.done == 64
+
+
+def test_limits_left_open_are_those_that_suit_the_model() -> None:
+    from sam2.automatic_mask_generator import SAM2AutomaticMaskGenerator
+
+    own = inspect.signature(SAM2AutomaticMaskGenerator.__init__).parameters
+    of_sam2 = EverythingOptions().suited(False)
+    for name in ("pred_iou_thresh", "stability_score_thresh", "stability_score_offset", "box_nms_thresh"):
+        assert getattr(of_sam2, name) == own[name].default
+    asked = EverythingOptions(pred_iou_thresh=0.0, stability_score_thresh=0.9)
+    assert asked.suited(True) == asked.suited(False) == asked
+    soft = EverythingOptions().suited(True)
+    assert soft.pred_iou_thresh is not None and soft.pred_iou_thresh < 0.8 and soft.check() is None
+
+
+def test_the_built_in_model_finds_objects_without_being_told_limits() -> None:
+    model, config = load_checkpoint(paths.checkpoint("winnow-starter.safetensors"))
+    rgb = read_rgb(paths.resource("samples", "coffee.jpg"), 480)
+    found = found_in(model, config, rgb, EverythingOptions(points_per_side=8))
+    assert 3 <= len(found) <= 60

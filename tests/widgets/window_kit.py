@@ -138,7 +138,7 @@ def _logits(prompts: Prompts, width: int, height: int, share: float) -> np.ndarr
 def _everything(request: EverythingRequest) -> EverythingResult:
     """A large box with a small one in it, another beside them, and one the model is not sure of."""
     width, height = read_size(request.image.path)
-    boxes = (0.1, 0.1, 0.4, 0.7, 0.95), (0.2, 0.2, 0.15, 0.2, 0.9), (0.6, 0.2, 0.3, 0.5, 0.8), (0.0, 0.9, 0.9, 0.1, 0.4)
+    boxes = (0.1, 0.1, 0.4, 0.7, 0.95), (0.2, 0.2, 0.15, 0.2, 0.9), (0.6, 0.2, 0.3, 0.5, 0.8), (0.0, 0.9, 0.9, 0.1, 0.3)
     found = []
     for number, (x, y, w, h, score) in enumerate(boxes, 1):
         pixels = np.zeros((height, width), bool)
