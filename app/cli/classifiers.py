@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from app.cli.evaluate import job_context
+from app.cli.options import ModelsDir
 from app.cli.output import JsonOption, output
 
 
@@ -27,7 +28,7 @@ def evaluate_classifier(
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Where the report goes; else RUN/report.")] = None,
     part: Annotated[str, typer.Option(help="test, val, train or all.")] = "test",
     flip: Annotated[bool, typer.Option(help="Mean of the answers for the picture and its mirror image.")] = True,
-    models_dir: Annotated[Path | None, typer.Option(help="Where models are kept.")] = None,
+    models_dir: ModelsDir = None,
     json: JsonOption = False,
 ) -> None:
     """Measure a classifier: accuracy, precision, recall, confusion, calibration, worst pictures; a page and files."""

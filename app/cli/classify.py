@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
+from app.cli.options import ForceDevice, ModelsDir
 from app.cli.output import JsonOption, Output, output
 from inference.errors import FormatError, UsageError
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from inference.jobs.classify import ClassifyResult
     from inference.prompt_sets import Problem, PromptSet
 
-ModelsDir = Annotated[Path | None, typer.Option(help="Where models are kept.")]
-ForceDevice = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:N or mps.")]
 Prompts = Annotated[str, typer.Option("--prompts", "-p", help="A prompt set that ships with Winnow, or a config.json.")]
 _MOST_SHOWN = 30
 _MOST_NAMED = 8

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from app.cli.evaluate import job_context, words_of
+from app.cli.options import ForceDevice, ModelsDir
 from app.cli.output import JsonOption, output
 
 
@@ -33,8 +34,8 @@ def compare(
     grabcut: Annotated[bool, typer.Option(help="OpenCV's GrabCut takes part, from boxes.")] = True,
     shown: Annotated[int, typer.Option(help="Objects on each sheet.", min=1, max=100)] = 12,
     seed: Annotated[int, typer.Option(help="Chooses the objects under --limit, and those on the sheets.")] = 0,
-    force_device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:N or mps.")] = None,
-    models_dir: Annotated[Path | None, typer.Option(help="Where models are kept.")] = None,
+    force_device: ForceDevice = None,
+    models_dir: ModelsDir = None,
     json: JsonOption = False,
 ) -> None:
     """Compare models: quality, seconds, memory, sheets side by side, and where they agree; GrabCut as the baseline."""

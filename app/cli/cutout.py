@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from app.cli.batch import Tally, closing_words, in_order, run_batch, runner_for, summary
+from app.cli.options import ForceDevice, ModelsDir
 from app.cli.output import JsonOption, output
-from app.cli.segment import ForceDevice, ModelsDir
 
 Focus = Annotated[
     str, typer.Option("--focus", help="center, auto, X,Y (pixels or 30%,40%), box:X0,Y0,X1,Y1 or text:a red car.")

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
+from app.cli.options import ForceDevice, ModelsDir
 from app.cli.output import JsonOption, output
-from app.cli.segment import ForceDevice, ModelsDir, as_row, closing_table
+from app.cli.segment import as_row, closing_table
 
 if TYPE_CHECKING:
     import numpy as np

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
+from app.cli.options import ModelsDir
 from app.cli.output import JsonOption, output
 from inference.errors import AppError
 
@@ -21,7 +21,7 @@ def doctor(
     ctx: typer.Context,
     self_test: Annotated[bool, typer.Option(help="Segment a sample photograph too.")] = True,
     force_device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:N or mps, for the self-test.")] = None,
-    models_dir: Annotated[Path | None, typer.Option(help="Where models are kept.")] = None,
+    models_dir: ModelsDir = None,
     json: JsonOption = False,
 ) -> None:
     """Check this installation; the text is made for bug reports. Exit status 1 when something is wrong."""

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from app.cli.options import ForceDevice, ModelsDir
 from app.cli.output import JsonOption, Output, output
 from inference.errors import Cancelled
 from inference.protocol import Progress
@@ -38,8 +39,8 @@ def evaluate(
     ] = 20,
     border: Annotated[str, typer.Option(help="What uncertain borders are: ignore, inside or outside.")] = "ignore",
     threshold_curve: Annotated[bool, typer.Option(help="Cut the masks at other thresholds too.")] = True,
-    force_device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:N or mps.")] = None,
-    models_dir: Annotated[Path | None, typer.Option(help="Where models are kept.")] = None,
+    force_device: ForceDevice = None,
+    models_dir: ModelsDir = None,
     json: JsonOption = False,
 ) -> None:
     """Measure a model: IoU, Dice, boundary and clicks needed, for a box and after simulated clicks, beside GrabCut.

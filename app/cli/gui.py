@@ -7,6 +7,7 @@ from typing import Annotated, Protocol
 
 import typer
 
+from app.cli.options import ForceDevice, ModelsDir
 from inference import paths
 from inference.errors import UsageError
 
@@ -30,8 +31,8 @@ def register(app: typer.Typer, open_window: OpenWindow) -> None:
         model: Annotated[
             str | None, typer.Option("--model", "-m", help="Model to start with: an id or a weights file.")
         ] = None,
-        models_dir: Annotated[Path | None, typer.Option(help="Where models are kept.")] = None,
-        force_device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:N or mps.")] = None,
+        models_dir: ModelsDir = None,
+        force_device: ForceDevice = None,
     ) -> None:
         """Open the window (the default)."""
         places = [_existing(path) for path in paths or []]

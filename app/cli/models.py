@@ -8,16 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from app.cli.options import ModelsDir
 from app.cli.output import JsonOption, output
 from inference.errors import AppError, UsageError
 
 if TYPE_CHECKING:
     from inference.catalogue import ModelSpec
 
-ModelsDir = Annotated[
-    Path | None,
-    typer.Option("--models-dir", help="Where models are kept (else WINNOW_MODELS_DIR, else the data folder)."),
-]
 Ids = Annotated[list[str], typer.Argument(help="Ids, as `models list` shows them.", metavar="MODEL…")]
 MEGA = 1e6
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from app.cli.evaluate import job_context, words_of
+from app.cli.options import ForceDevice, ModelsDir
 from app.cli.output import JsonOption, output
 
 
@@ -30,8 +31,8 @@ def robustness(
     exclude: Annotated[str, typer.Option(help="Categories to leave out, by name.")] = "region,nucleus",
     border: Annotated[str, typer.Option(help="What uncertain borders are: ignore, inside or outside.")] = "ignore",
     seed: Annotated[int, typer.Option(help="Chooses the objects under --limit, and all that is random.")] = 0,
-    force_device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:N or mps.")] = None,
-    models_dir: Annotated[Path | None, typer.Option(help="Where models are kept.")] = None,
+    force_device: ForceDevice = None,
+    models_dir: ModelsDir = None,
     json: JsonOption = False,
 ) -> None:
     """Test robustness: noise, blur, contrast, brightness, occlusion, salt and pepper, at ten levels each.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
+from app.cli.options import ForceDevice, ModelsDir
 from app.cli.output import JsonOption, output
 from inference.errors import AppError, StorageError, UsageError
 from inference.prompts import Box, Point, Prompts
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
 Images = Annotated[list[Path], typer.Argument(help="Pictures or folders of pictures.", metavar="IMAGE…")]
 Out = Annotated[Path, typer.Option("--out", "-o", help="Where the results go.")]
-ModelsDir = Annotated[Path | None, typer.Option(help="Where models are kept.")]
-ForceDevice = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:N or mps.")]
 
 
 def register(app: typer.Typer) -> None:

@@ -15,8 +15,8 @@ from rich.markup import escape
 from app.cli.batch import Tally, closing_words, in_order, run_batch, runner_for, summary
 from app.cli.classify import parse_member, unlearned
 from app.cli.cutout import ClipDevice, Feather, Focus, FocusMargin, SamDevice, Workers
+from app.cli.options import ForceDevice, ModelsDir
 from app.cli.output import JsonOption, Output, output
-from app.cli.segment import ForceDevice, ModelsDir
 from inference.errors import UsageError
 
 if TYPE_CHECKING:

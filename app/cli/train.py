@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from app.cli.evaluate import job_context, weights_of
+from app.cli.options import ModelsDir
 from app.cli.output import JsonOption, Output, output
 from app.cli.train_classifier import classifier, setting
 from app.cli.train_words import words
@@ -76,7 +77,7 @@ def sam2(
     account: Annotated[str | None, typer.Option(help="The account that pays.")] = None,
     hours: Annotated[float, typer.Option(help="After that the cluster's job goes to the queue again.", min=0.1)] = 24.0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the cluster's job script and do nothing.")] = False,
-    models_dir: Annotated[Path | None, typer.Option(help="Where models are kept.")] = None,
+    models_dir: ModelsDir = None,
     json: JsonOption = False,
 ) -> None:
     """Train a SAM 2 model, from scratch or from a checkpoint.

@@ -100,9 +100,9 @@ class Follower(QObject):
 
     def _await_return(self, watch: Watch | None) -> Watch | None:
         """Waits until the folder is there again, which takes another watch and a look at everything."""
+        self.lost.emit(True)
         if watch is not None:
             watch.close()
-        self.lost.emit(True)
         while not self._there():
             if self._stop.wait(GLANCE_S):
                 return None

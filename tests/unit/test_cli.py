@@ -126,6 +126,16 @@ def test_names_that_cannot_be_are_failures_and_not_bugs(
     assert cli.run(["models", "list", "--models-dir", path], Window()) == 0
 
 
+@pytest.mark.parametrize("words", [["models", "list"], ["models", "verify"], ["gui"], ["doctor"]])
+def test_a_file_is_no_models_folder(words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    (tmp_path / "file").write_text("")
+    window = Window()
+    assert cli.run([*words, "--models-dir", str(tmp_path / "file")], window) == 2
+    monkeypatch.setenv("WINNOW_MODELS_DIR", str(tmp_path / "file"))
+    assert cli.run(words, window) == 2
+    assert capsys.readouterr().err.count("The models folder is a file") == 2 and window.calls == []
+
+
 @pytest.mark.parametrize("words", [["models", "fish"], ["segment"], ["--nonsense"], ["segment", "a", "--out"]])
 def test_wrong_usage_is_status_2(words: list[str]) -> None:
     assert cli.run(words, Window()) == 2

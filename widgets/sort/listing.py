@@ -10,11 +10,13 @@ from PySide6.QtCore import QCoreApplication
 from app.overlays import colour_of
 from app.session import arranging
 from app.session.sorting import SortSession
+from app.texts import QT_TRANSLATE_NOOP, counted
 from widgets.sort.class_tree import CLASS
 from widgets.sort.folders_panel import ALIKE, ALL, UNSORTED, UNSURE
 from widgets.sort.grid_layout import Section
 
 _MOST_FOUND = 500
+_STACKS = QT_TRANSLATE_NOOP("Listing", "Alike  1 stack"), QT_TRANSLATE_NOOP("Listing", "Alike  %n stacks")
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +154,7 @@ class Listing:
             shown += members
         self.best = frozenset(best)
         self._counts[ALIKE] = len(sections)
-        title = _tr("Alike  %1 stacks").replace("%1", f"{len(sections):,}")
+        title = counted("Listing", _STACKS, len(sections))
         return Shown(shown, sections, title, _tr("No two pictures are nearly the same."))
 
     def _why_empty(self) -> str:

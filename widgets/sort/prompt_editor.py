@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 
 from app.session.prompt_scores import PromptScores, Scored
 from app.session.sorting import SortSession
+from app.texts import QT_TRANSLATE_NOOP, counted
 from inference.errors import AppError
 from inference.prompt_items import AGGREGATES, PromptSet
 from inference.prompt_sets import bundled, load, save
@@ -31,6 +32,10 @@ from widgets.sort.preview import Bars
 from widgets.sort.prompt_items import ItemsTable
 
 _TYPING_MS = 350
+_PROMPTS = (
+    QT_TRANSLATE_NOOP("PromptEditor", "1 prompt:"),
+    QT_TRANSLATE_NOOP("PromptEditor", "%n prompts, such as"),
+)
 _SHOWN = 8
 
 
@@ -215,7 +220,7 @@ class PromptEditor(QDialog):
         prompts = self.prompts()
         texts = [text for of_item in prompts.prompts() for text in of_item]
         example = f"  “{texts[0]}”" if texts else ""
-        said = self.tr("%1 prompts, such as").replace("%1", f"{len(texts):,}")
+        said = counted("PromptEditor", _PROMPTS, len(texts))
         self.count.setText(said + example if texts else self.tr("No prompts yet."))
         self.scores.ask(prompts)
 
