@@ -97,6 +97,7 @@ class MainWindow(QMainWindow):
         self.stack.setCurrentWidget(page)
         self.top.show_workspace(name)
         self._enable()
+        self._show_zoom()
         if page is self.annotate:
             self.annotate.canvas.setFocus()
         elif page is self.sort:
@@ -326,8 +327,8 @@ class MainWindow(QMainWindow):
 
     def _show_zoom(self) -> None:
         """The scale of the picture; what cannot be shown has none."""
-        canvas = self.annotate.canvas
-        self.status.show_zoom(canvas.view.device_scale if canvas.picture_usable else None)
+        canvas, here = self.annotate.canvas, self.stack.currentWidget() is self.annotate
+        self.status.show_zoom(canvas.view.device_scale if here and canvas.picture_usable else None)
 
     def _show_model(self, device: str = "") -> None:
         self.status.show_model(self._services.shelf.title(), device)

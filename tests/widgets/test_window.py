@@ -209,6 +209,9 @@ def test_bad_files_and_folders(desktop: Desktop, folder: Path, tmp_path: Path) -
     desktop.do("next")
     assert desktop.document.image_id == "sub/d.png"
     desktop.point(50, 40)
+    assert not desktop.window.status.zoom.isHidden()
+    desktop.do("workspace_models")  # where the canvas is not seen
+    assert desktop.window.status.zoom.isHidden()
 
 
 def test_a_vanished_picture_keeps_its_annotations(desktop: Desktop, folder: Path) -> None:
