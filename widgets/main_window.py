@@ -13,12 +13,14 @@ from app.document import Document
 from app.instance import ImageState
 from app.samples import copy_samples
 from app.session.desk import Opened
+from app.teaching.orders import project_data
 from inference.errors import AppError
 from inference.protocol import Ticket
 from widgets import window_menus
 from widgets.actions import Actions
 from widgets.annotate import Annotate
 from widgets.message_bar import Message, MessageBar
+from widgets.models.workspace import ModelsWorkspace
 from widgets.models_card import ModelsCard
 from widgets.models_page import ModelsPage
 from widgets.panels.jobs import JobsPanel
@@ -57,7 +59,8 @@ class MainWindow(QMainWindow):
         self.sort = SortWorkspace(services.sorting, shelf, settings, self.actions_)
         self._wanted = "annotate"
         self.welcome = Welcome(services.recent, ModelsCard(shelf, jobs, settings))
-        self.models = ModelsPage(shelf, jobs, ModelsCard(shelf, jobs, settings, among_models=True))
+        models = ModelsPage(shelf, jobs, ModelsCard(shelf, jobs, settings, among_models=True))
+        self.models = ModelsWorkspace(services.teaching, shelf, models, lambda: project_data(services.desk.project))
         self.top = TopBar(self.actions_, shelf)
         self.addToolBar(Qt.ToolBarArea.TopToolBarArea, self.top)
         self.messages, self.notices = MessageBar(), MessageBar()
@@ -102,6 +105,8 @@ class MainWindow(QMainWindow):
             self.annotate.canvas.setFocus()
         elif page is self.sort:
             self.sort.enter()
+        elif page is self.models:
+            self.models.enter()
         elif page is self.welcome:
             self.welcome.drop.folder.setFocus()
 
@@ -163,9 +168,9 @@ class MainWindow(QMainWindow):
 
     def _connect(self) -> None:
         services, annotate, desk = self._services, self.annotate, self._services.desk
-        for source in (annotate, self.sort, desk, services.shelf, services.answers, self.dialogs, self):
+        for source in (annotate, self.sort, self.models, desk, services.shelf, services.answers, self.dialogs, self):
             source.failed.connect(self.messages.show_error)
-        for talker in (annotate, self.sort, desk, self.dialogs):
+        for talker in (annotate, self.sort, self.models, desk, self.dialogs):
             talker.message.connect(self.status.say)
         desk.opened.connect(self._show_folder)
         desk.closing.connect(lambda: annotate.set_document(None, None))

@@ -6,7 +6,7 @@ import json
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QCoreApplication
 
@@ -15,6 +15,9 @@ from inference import catalogue, paths
 from inference.errors import UsageError
 from inference.jobs.train_classifier import TrainClassifierRequest
 from inference.jobs.train_sam2 import TrainSam2Request
+
+if TYPE_CHECKING:
+    from app.project import Project
 
 TrainRequest = TrainSam2Request | TrainClassifierRequest
 
@@ -76,6 +79,15 @@ class TrainOrder:
     val: str = ""
     more: str = ""
     models_dir: str | None = field(default=None)
+
+
+def project_data(project: Project | None) -> tuple[Path | None, str]:
+    """The folder whose annotations can be learned from; or None, and why there is none."""
+    if project is None:
+        return None, _tr("No folder is open.")
+    if project.kept_elsewhere:
+        return None, _tr("What you made here is kept in your own data folder: export it, and learn from the export.")
+    return project.folder, ""
 
 
 def runs_dir() -> Path:
@@ -144,4 +156,14 @@ def _tr(text: str) -> str:
     return QCoreApplication.translate("teaching", text)
 
 
-__all__ = ["RECIPES", "Recipe", "TrainOrder", "TrainRequest", "free_folder", "free_name", "request_for", "runs_dir"]
+__all__ = [
+    "RECIPES",
+    "Recipe",
+    "TrainOrder",
+    "TrainRequest",
+    "free_folder",
+    "free_name",
+    "project_data",
+    "request_for",
+    "runs_dir",
+]

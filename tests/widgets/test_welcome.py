@@ -62,7 +62,7 @@ def test_the_card_downloads_and_can_be_dismissed(desktop: Desktop) -> None:
 
 def test_a_failed_download_is_told(desktop: Desktop) -> None:
     desktop.window.show_workspace("models")
-    row = desktop.window.models.row(OFFERED)
+    row = desktop.window.models.models.row(OFFERED)
     desktop.runner.errors[DownloadRequest] = DownloadError("The file is not what the hub recorded.", None, "Try again.")
     row.get.click()
     desktop.until(lambda: bool(desktop.window.messages.messages))

@@ -1,0 +1,1 @@
+"""The Models workspace: models to fetch and use, trainings, measurements."""
