@@ -95,6 +95,12 @@ def everything() -> list[Pair]:
     return [*own_files(), *package_files()]
 
 
+def own_modules(root: Path = ROOT) -> list[str]:
+    """The names of all modules of `PACKAGES`, e.g. "app.cli.sort"."""
+    files = [f for package in PACKAGES for f in sorted((root / package).rglob("*.py"))]
+    return [".".join(f.relative_to(root).with_suffix("").parts).removesuffix(".__init__") for f in files]
+
+
 def folder_of(package: str) -> Path:
     """Where an installed package lies; it is not imported."""
     spec = importlib.util.find_spec(package)
