@@ -28,7 +28,8 @@ class ModelSpec:
     Attributes:
         id: the short name used on the command line and in settings; a path for a file used in place.
         title: the name people see.
-        family: which engine runs it ("sam2" for masks, "clip" for pictures and words, "classifier" for fixed classes).
+        family: which engine runs it ("sam2" for masks, "clip" for pictures and words, "classifier" for fixed classes,
+            "detector" for boxes by words).
         size_bytes: about how large the file is; 0 while unknown.
         licence: its SPDX id, or what its owner states; empty when unknown.
         source_url: where it and its terms come from.

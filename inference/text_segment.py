@@ -17,6 +17,15 @@ from inference.prompts import Prompts
 
 DetectorName = Literal["auto", "grounding-dino", "clip"]
 DETECTORS: tuple[DetectorName, ...] = ("auto", "grounding-dino", "clip")
+DETECTOR = "grounding-dino-tiny"
+"""The catalogue's detector for "grounding-dino"."""
+ENSEMBLE = (
+    ("vit-h-14-laion2b", 0.4),
+    ("eva02-l-14-merged2b", 0.25),
+    ("vit-l-14-336-openai", 0.2),
+    ("vit-b-16-siglip", 0.15),
+)
+"""Classifiers that judge together, the largest weighing most."""
 PART_NAMES = ("text", "compactness", "size", "smoothness")
 
 MOST_PHRASES = 1000

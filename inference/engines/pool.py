@@ -23,6 +23,7 @@ from inference.errors import ModelError, OutOfMemory
 if TYPE_CHECKING:
     from inference.engines.clip import Classifier
     from inference.engines.labeller import Labeller
+    from inference.engines.text_segment.grounding import GroundingDino
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +33,7 @@ MODELS_AT_ONCE = 2  # of a family: switching back and forth between two models c
 _USES = {
     "sam2": ("masks", "Choose a SAM 2 model or the starter."),
     "clip": ("sorting by words", "Choose a CLIP model or the built-in classifier."),
+    "detector": ("finding boxes by words", "Choose GroundingDINO."),
     "classifier": ("sorting into fixed classes", "Choose one that `main.py train classifier` made."),
 }
 
@@ -58,7 +60,7 @@ class Found:
 
 @dataclass(frozen=True, eq=False)
 class _Loaded:
-    engine: Any  # a Segmenter, a Classifier, a Labeller: what `_load` builds for the family
+    engine: Any  # a Segmenter, a Classifier, a Labeller, a GroundingDino: what `_load` builds for the family
     checksum: str
     family: str
 
@@ -129,6 +131,11 @@ class ModelPool:
         """A classifier that was trained on folders, by id or file. Raises as `segmenter`."""
         labeller: Labeller = self._model(model_id, "classifier").engine
         return labeller
+
+    def detector(self, model_id: str) -> GroundingDino:
+        """A model that finds boxes by words, by id. Raises as `segmenter`, and where `transformers` is missing."""
+        detector: GroundingDino = self._model(model_id, "detector").engine
+        return detector
 
     def is_loaded(self, model_id: str, family: str = "sam2") -> bool:
         return (family, model_id) in self._loaded
@@ -239,6 +246,10 @@ class ModelPool:
             from inference.engines.clip_load import load_classifier
 
             return load_classifier(spec, path, pictures.content_key(path), self._place(family))
+        if family == "detector":
+            from inference.engines.text_segment import grounding
+
+            return grounding.load(path, self._place(family))
         if family == "classifier":
             from inference.engines.classifier_checkpoint import load_classifier as load_trained
             from inference.engines.labeller import Labeller

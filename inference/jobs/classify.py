@@ -137,25 +137,36 @@ def judge(classifier: Classifier, weight: float, prompt_set: PromptSet) -> Judge
 
 
 def panel(request: ClassifyRequest, context: Context) -> tuple[list[Judge], tuple[tuple[str, AppError], ...]]:
-    """The models that are there. Each is loaded once; all of them stay for the whole job."""
-    judges: list[Judge] = []
-    left_out: list[tuple[str, AppError]] = []
+    """The models that are there, with the embeddings of the prompts. All of them stay for the whole job."""
     members = request.members or ((request.model, 1.0),)
+    loaded, left_out = seated(members, context)
+    return [judge(classifier, weight, request.prompt_set) for classifier, weight in loaded], left_out
+
+
+def seated(
+    members: Sequence[tuple[str, float]], context: Context
+) -> tuple[list[tuple[Classifier, float]], tuple[tuple[str, AppError], ...]]:
+    """The members that can be loaded, with their weights, and those that cannot, with the reason.
+
+    Raises UsageError for a weight that is none, ModelError when no member is left.
+    """
+    loaded: list[tuple[Classifier, float]] = []
+    left_out: list[tuple[str, AppError]] = []
     for model, weight in members:
         if not 0 < weight < float("inf"):
             raise UsageError(f"{weight} is no weight for {model}.", remedy="Give positive numbers.")
         try:
-            judges.append(judge(context.models.classifier(model), weight, request.prompt_set))
+            loaded.append((context.models.classifier(model), weight))
         except ModelError as error:
             if len(members) == 1:
                 raise
             log.warning("%s takes no part: %s", model, error)
             left_out.append((model, error))
-    if not judges:
+    if not loaded:
         raise ModelError(
             "None of the models can be loaded.", None, " ".join(f"{model}: {error}" for model, error in left_out)
         )
-    return judges, tuple(left_out)
+    return loaded, tuple(left_out)
 
 
 def _batch(judges: Sequence[Judge]) -> int:

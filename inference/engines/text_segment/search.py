@@ -1,0 +1,163 @@
+"""Segment by words: detect, segment, judge, clean. From a picture and some phrases to all instances of each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+from pycocotools import mask as coco
+
+from inference.engines.embedding import Embedding
+from inference.engines.segmenter import Segmenter
+from inference.engines.text_segment.cleanup import cleaned
+from inference.engines.text_segment.detectors import Detector
+from inference.engines.text_segment.judge import MaskJudge
+from inference.engines.text_segment.scene import Region, Scene, Step, is_plain
+from inference.engines.text_segment.words import Words
+from inference.engines.upscale import mask_of_logits
+from inference.masks import Mask
+from inference.text_segment import Parts, TextOptions, WordMask
+
+Rgb = npt.NDArray[np.uint8]
+
+_SHOWN = 3  # candidates of a phrase that are told, instances or not
+_SAME_THING = 0.8  # IoU of two phrases' masks that are one thing: it belongs to the phrase that is judged better
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What was made of a region for one phrase: their places, the parts, the total."""
+
+    region: int
+    phrase: int
+    parts: Parts
+    total: float
+
+
+class Overlaps:
+    """How masks of one size lie to each other: (n, n) IoU, and the share of the smaller one inside the other."""
+
+    def __init__(self, masks: Sequence[Mask]) -> None:
+        codes = [{"size": [m.height, m.width], "counts": m.counts.encode("ascii")} for m in masks]
+        none = np.zeros((0, 0))
+        self.iou = np.asarray(coco.iou(codes, codes, [0] * len(codes))) if codes else none
+        inside = np.asarray(coco.iou(codes, codes, [1] * len(codes))) if codes else none  # against a "crowd"
+        self.inside = np.maximum(inside, inside.T)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """Instances, the best first within each phrase; and of every phrase the best that were looked at."""
+
+    instances: tuple[WordMask, ...]
+    candidates: tuple[WordMask, ...]
+
+
+def find_words(
+    segmenter: Segmenter,
+    embedding: Embedding,
+    rgb: Rgb,
+    words: Words,
+    detector: Detector,
+    options: TextOptions,
+    step: Step = lambda _done, _total, _message: None,
+) -> Answer:
+    """All instances of the phrases in a picture.
+
+    Args:
+        segmenter: the model of masks.
+        embedding: of the picture, with the size that masks shall have.
+        rgb: the picture, (H, W, 3); it may be smaller than that.
+        words: the phrases.
+        step: see `scene.Step`.
+
+    Raises UsageError (options), OutOfMemory, and what `step` raises.
+    """
+    options.check()
+    if is_plain(rgb) or all(phrase in words.unknown for phrase in words.phrases):
+        return Answer((), ())
+    scene = Scene(segmenter, embedding, rgb, step)
+    regions = detector.regions(scene, words, options)
+    fits = words.fits(scene.seen_regions(regions, words))
+    judge = MaskJudge(options.weights, options.size_range)
+    shapes = [judge.parts(region.mask, 0.0) for region in regions]
+    lie = Overlaps([region.mask for region in regions])
+    accepted: list[Judged] = []
+    shown: list[Judged] = []
+    for phrase in range(len(words.phrases)):
+        judged = []
+        for place, (region, shape) in enumerate(zip(regions, shapes, strict=True)):
+            if region.only is None or region.only == phrase:
+                parts = replace(shape, text=float(fits[place, phrase]))
+                judged.append(Judged(place, phrase, parts, judge.total(parts)))
+        judged.sort(key=lambda one: -one.total)
+        accepted += instances(judged, lie, options)
+        shown += _apart(judged, lie, options, _SHOWN)
+    accepted = _one_each(accepted, lie)
+    step(0, 0, "Finishing the masks")
+    make = _Masks(regions, embedding, words, options)
+    kept = [make(one, True) for one in accepted]
+    chosen = {(one.region, one.phrase) for one in accepted}
+    best = [make(one, (one.region, one.phrase) in chosen) for one in shown]
+    return Answer(tuple(one for one in kept if one.mask.area), tuple(one for one in best if one.mask.area))
+
+
+def instances(judged: Sequence[Judged], lie: Overlaps, options: TextOptions) -> list[Judged]:
+    """Of one phrase's regions, the best first, those that are instances: what fits the words, each thing once."""
+    top = max((one.parts.text for one in judged), default=0.0)
+    least = max(options.least_text, top - options.relative)
+    return _apart([one for one in judged if one.parts.text >= least], lie, options, options.most)
+
+
+def _apart(judged: Sequence[Judged], lie: Overlaps, options: TextOptions, most: int) -> list[Judged]:
+    """Those that no better one overlaps, holds, or lies in."""
+    kept: list[Judged] = []
+    for one in judged:
+        if len(kept) == most:
+            break
+        others = [other.region for other in kept]
+        if (lie.iou[one.region, others] <= options.mask_nms).all() and (
+            lie.inside[one.region, others] <= options.contained
+        ).all():
+            kept.append(one)
+    return kept
+
+
+def _one_each(accepted: Sequence[Judged], lie: Overlaps) -> list[Judged]:
+    """Nothing is an instance of two phrases: it belongs to the one that fits better."""
+    kept: list[Judged] = []
+    for one in sorted(accepted, key=lambda judged: -judged.parts.text):
+        others = [other.region for other in kept if other.phrase != one.phrase]
+        if (lie.iou[one.region, others] < _SAME_THING).all():
+            kept.append(one)
+    return sorted(kept, key=lambda judged: (judged.phrase, -judged.total))
+
+
+class _Masks:
+    """Makes the full-size masks; those of instances are cleaned. Each is made once."""
+
+    def __init__(self, regions: Sequence[Region], embedding: Embedding, words: Words, options: TextOptions) -> None:
+        self._regions, self._embedding, self._words, self._options = regions, embedding, words, options
+        self._made: dict[tuple[int, bool], Mask] = {}
+
+    def __call__(self, one: Judged, accepted: bool) -> WordMask:
+        region = self._regions[one.region]
+        return WordMask(
+            self._words.phrases[one.phrase],
+            self._mask(one.region, accepted and self._options.clean),
+            one.total,
+            one.parts,
+            float(region.candidate.score),
+            region.prompts,
+            region.candidate.low_res,
+            accepted,
+        )
+
+    def _mask(self, place: int, clean: bool) -> Mask:
+        if (place, clean) not in self._made:
+            low_res = self._regions[place].candidate.low_res
+            mask = mask_of_logits(low_res, self._embedding.width, self._embedding.height)
+            self._made[place, clean] = cleaned(mask) if clean else mask
+        return self._made[place, clean]

@@ -1,0 +1,125 @@
+"""How well pictures fit phrases: one classifier, or several with weights, against texts about anything else.
+
+A phrase's fit is its share of a softmax with all the names of `inference.text_background`, at the model's own
+temperature: near 1 when the region looks like the words more than like anything else, near 0 when something else
+explains it better. That keeps its meaning when there is one phrase only, and when nothing of it is in the picture.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from inference import clip_input
+from inference.engines.clip import Classifier
+from inference.errors import AppError
+from inference.jobs.embed_text import unlearned
+from inference.text_background import background
+from inference.text_segment import bare
+
+log = logging.getLogger(__name__)
+
+Rgb = npt.NDArray[np.uint8]
+Float32 = npt.NDArray[np.float32]
+BoolArray = npt.NDArray[np.bool_]
+
+_FRAMES = ("a photo of a {}.", "a {}", "a blurry photo of a {}.")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Member:
+    """A model with the embeddings of its texts.
+
+    Attributes:
+        texts: (n, d) of the phrases, then the negative phrases, then the names of the background.
+        against: (phrases, n) which texts speak against a phrase.
+    """
+
+    classifier: Classifier
+    weight: float
+    texts: Float32
+    against: BoolArray
+
+
+class Words:
+    """Some phrases, ready to be compared with pictures.
+
+    Args:
+        members: the models with their weights; the largest weighs most when they are a list of a catalogue.
+        phrases: what is looked for.
+        negative: what is not meant: it speaks against every phrase.
+        left_out: models that could not be loaded, and why.
+
+    Attributes:
+        unknown: phrases that no model has learned a word of: their fits are 0.
+        guessed: phrases whose words no model has seen pictures of.
+    """
+
+    def __init__(
+        self,
+        members: Sequence[tuple[Classifier, float]],
+        phrases: Sequence[str],
+        negative: Sequence[str] = (),
+        left_out: Sequence[tuple[str, AppError]] = (),
+    ) -> None:
+        self.phrases, self.negative, self.left_out = tuple(phrases), tuple(negative), tuple(left_out)
+        self.members = tuple(_member(classifier, weight, self.phrases, self.negative) for classifier, weight in members)
+        lacks = [unlearned(member.classifier, (*self.phrases, *self.negative)) for member in self.members]
+        self.unknown = tuple(p for p in (*self.phrases, *self.negative) if all(p in of[0] for of in lacks))
+        self.guessed = tuple(p for p in self.phrases if all(p in of[1] or p in of[0] for of in lacks))
+        self.guessed = tuple(p for p in self.guessed if p not in self.unknown)
+
+    @property
+    def models(self) -> tuple[tuple[str, float], ...]:
+        return tuple((member.classifier.id, member.weight) for member in self.members)
+
+    def seen(self, pictures: Sequence[Rgb]) -> list[Float32]:
+        """The pictures' embeddings by each model: (n, d) each. Raises OutOfMemory."""
+        return [
+            member.classifier.embed_images([clip_input.fit(p, member.classifier.input) for p in pictures])
+            for member in self.members
+        ]
+
+    def fits(self, seen: Sequence[Float32]) -> Float32:
+        """(n, phrases) of embeddings from `seen`: the weighted mean of the models' shares."""
+        weights = np.array([member.weight for member in self.members], np.float32)
+        shares = [_shares(member, rows) for member, rows in zip(self.members, seen, strict=True)]
+        result = np.tensordot(weights / weights.sum(), np.stack(shares), 1)
+        result[:, [p in self.unknown for p in self.phrases]] = 0
+        return np.asarray(result, np.float32)
+
+
+def averaged(one: Sequence[Float32], other: Sequence[Float32]) -> list[Float32]:
+    """The mean of two views of the same things, as unit rows."""
+    return [_unit(a + b) for a, b in zip(one, other, strict=True)]
+
+
+def _member(classifier: Classifier, weight: float, phrases: Sequence[str], negative: Sequence[str]) -> _Member:
+    def learned(name: str) -> bool:
+        return classifier.words is None or classifier.words.canonical(name) is not None
+
+    own = [background(phrase, learned) for phrase in phrases]
+    names = list(dict.fromkeys(name for of_phrase in own for name in of_phrase))
+    place = {name: len(phrases) + len(negative) + number for number, name in enumerate(names)}
+    against = np.zeros((len(phrases), len(phrases) + len(negative) + len(names)), bool)
+    against[:, len(phrases) : len(phrases) + len(negative)] = True
+    for number, of_phrase in enumerate(own):
+        against[number, [place[name] for name in of_phrase]] = True
+    texts = [frame.format(bare(text)) for text in (*phrases, *negative, *names) for frame in _FRAMES]
+    rows = classifier.embed_texts(texts).reshape(-1, len(_FRAMES), classifier.dim).mean(1)
+    return _Member(classifier, weight, _unit(rows), against)
+
+
+def _shares(member: _Member, rows: Float32) -> Float32:
+    logits = (rows @ member.texts.T).astype(np.float64) * member.classifier.scale
+    powers = np.exp(logits - logits.max(1, keepdims=True, initial=-np.inf))
+    own = powers[:, : len(member.against)]
+    return np.asarray(own / (own + powers @ member.against.T), np.float32)
+
+
+def _unit(rows: Float32) -> Float32:
+    return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=-1, keepdims=True), 1e-12), np.float32)
