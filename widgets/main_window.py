@@ -149,6 +149,7 @@ class MainWindow(QMainWindow):
             settings.set("window.docks", self.annotate.layout_text())
             settings.set("window.workspace", self.workspace)
             settings.set("sort.layout", self.sort.layout_text())
+        self.hide()  # a training that writes its checkpoint takes some seconds
         self._services.close()
         self.annotate.canvas.close_down()
         super().closeEvent(event)

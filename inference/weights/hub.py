@@ -26,6 +26,7 @@ from inference.errors import Cancelled, DownloadError
 from inference.open_clip_names import WEIGHTS
 from inference.weights import checks, manifest
 from inference.weights.quiet import silent
+from inference.weights.silence import interruptible
 
 Progress = Callable[[int, int, str], None]
 _CHUNK = 1 << 18
@@ -255,22 +256,28 @@ def _transfer(
                     file.seek(0)
                     file.truncate()
                     digest, done = remote.digest(), 0
-                for chunk in response.iter_bytes(_CHUNK):
-                    if cancelled():
-                        raise Cancelled
-                    if done + len(chunk) > remote.size:
-                        raise DownloadError(
-                            f"The server sent more than the {remote.size:,} bytes of {remote.filename}."
-                        )
-                    file.write(chunk)
-                    digest.update(chunk)
-                    done += len(chunk)
-                    progress(done, remote.size, message)
+                with interruptible(response, lambda: _ask(cancelled, progress, done, remote.size, message)) as ask:
+                    for chunk in response.iter_bytes(_CHUNK):
+                        if done + len(chunk) > remote.size:
+                            raise DownloadError(
+                                f"The server sent more than the {remote.size:,} bytes of {remote.filename}."
+                            )
+                        file.write(chunk)
+                        digest.update(chunk)
+                        done += len(chunk)
+                        ask()
         except (httpx2.TransportError, httpx2.StreamError) as error:
             raise _CutError(str(error) or type(error).__name__) from error
         if done < remote.size:
             raise _CutError("the connection ended early")
         return digest.hexdigest()
+
+
+def _ask(cancelled: Callable[[], bool], progress: Progress, done: int, total: int, message: str) -> None:
+    """Tells how far it is; raises `Cancelled` when that is wished."""
+    if cancelled():
+        raise Cancelled
+    progress(done, total, message)
 
 
 def _hash_so_far(file: Any, remote: Remote, progress: Progress, cancelled: Callable[[], bool]) -> Any:

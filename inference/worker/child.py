@@ -176,7 +176,7 @@ class _Child:
             if stopping():
                 self._ask_to_stop(stop)
             if stop.overdue():
-                log.warning("%s did not stop in time and is killed", self._command[-1])
+                log.warning("%s did not stop in time and is killed", " ".join(self._command))
                 self._kill()
             try:
                 self._handle_next(report)

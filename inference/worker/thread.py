@@ -23,6 +23,9 @@ from inference.worker.process import WorkerProcess
 
 _SLICE_S = 0.008
 """Events are handed to the window for at most this long in one go: half a frame."""
+_NETWORK_S = 2.0
+CLOSE_S = 15.0
+"""The window is out of sight by then, and a step of a training on a busy machine takes seconds."""
 
 
 class ThreadRunner(QObject):
@@ -118,11 +121,12 @@ class ThreadRunner(QObject):
         return any(lane.mailbox.unfinished() for lane in self._lanes.values())
 
     @Slot()
-    def close(self, timeout_s: float = 5.0) -> bool:
+    def close(self, timeout_s: float = CLOSE_S) -> bool:
         """Cancels everything, waits, and ends what does not end by itself; whether every thread ended.
 
-        Children get `timeout_s` to write their checkpoint, the model process a second and a half at most. All signals
-        still due are emitted before this returns. A second call does nothing.
+        Children get `timeout_s` to write their checkpoint, downloads (which go on where they ended) two seconds, the
+        model process a second and a half at most. All signals still due are emitted before this returns. A second call
+        does nothing.
         """
         if self._closed:
             return True
@@ -130,7 +134,8 @@ class ThreadRunner(QObject):
         for lane in self._lanes.values():
             lane.begin_close()
         deadline = time.monotonic() + timeout_s
-        ended = [lane.finish_close(deadline) for lane in self._lanes.values()]
+        soon = min(deadline, time.monotonic() + _NETWORK_S)
+        ended = [lane.finish_close(soon if name == "network" else deadline) for name, lane in self._lanes.items()]
         self._outbox.close()
         self._hand_out(float("inf"))
         return all(ended)

@@ -191,6 +191,22 @@ def test_cancelling_keeps_what_has_arrived(spec: ModelSpec, played: PlayedHub, t
     assert int(played.ranges[0].removeprefix("bytes=").rstrip("-")) > 500_000
 
 
+def test_cancelling_does_not_wait_for_a_silent_server(spec: ModelSpec, played: PlayedHub, tmp_path: Path) -> None:
+    played.stalls_at = 300_000
+    asked: list[int] = []
+
+    def progress(done: int, _total: int, _message: str) -> None:
+        asked.append(done)
+        if asked.count(done) > 3:  # it is still asked while nothing arrives
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        _fetch(spec, tmp_path, played, progress=progress)
+    played.stalls_at = 0
+    assert _fetch(spec, tmp_path, played).read_bytes() == CONTENT
+    assert len(played.ranges) == 2  # the first try did not run into its timeout, after which it would ask again
+
+
 @pytest.fixture
 def with_tokenizer(played: PlayedHub) -> ModelSpec:
     """A model whose tokenizer belongs to the download."""
