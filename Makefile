@@ -4,7 +4,7 @@ PY := .venv/bin/python
 STAMP := .venv/.stamp
 JOBS ?= 2
 
-.PHONY: demo run test check format bench lock clean
+.PHONY: demo run test check format bench package lock clean
 
 demo: $(STAMP)  ## segment the bundled photographs, headless
 	$(PY) main.py demo --out out/demo
@@ -27,6 +27,10 @@ format: $(STAMP)
 
 bench: $(STAMP)  ## side-by-side speed measurements
 	$(PY) -m benchmarks
+
+package: $(STAMP)  ## the built program in dist/Winnow, with the torch that is installed, and its smoke test
+	$(PY) packaging/build.py
+	$(PY) packaging/smoke.py dist/Winnow
 
 lock: $(STAMP)  ## pin requirements.in anew
 	.venv/bin/uv pip compile -q --universal --python-version 3.11 --upgrade --no-header --no-emit-index-url --no-emit-find-links \

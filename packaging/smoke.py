@@ -150,12 +150,11 @@ def text_segment(program: Program) -> str:
 
 def train(program: Program) -> str:
     """A few steps of both trainings, on what the program itself made of its photographs."""
-    shots, run = program.place / "shots", program.place / "run"
-    program.run("demo", "--out", str(shots), "--json")
+    run, data = program.place / "run", _data_set(program)
     steps = ("max_steps=3", "validate_objects=3", "log_steps=1", "threads=1", "precision=float32", "image_size=128")
     settings = [word for text in steps for word in ("--set", text)]
     trained = program.json(
-        "train", "sam2", "--data", str(shots / "annotations.json"), "--out", str(run), "--preset", "pets-cpu-256",
+        "train", "sam2", "--data", str(data), "--out", str(run), "--preset", "pets-cpu-256",
         *settings, may_be=(0, 1),
     )  # fmt: skip
     if trained["steps"] != 3 or not Path(trained["checkpoint"]).is_file():
@@ -171,6 +170,19 @@ def train(program: Program) -> str:
         "--image-size", "32", "--epochs", "1", "--batch", "4", may_be=(0, 1),
     )  # fmt: skip
     return f"3 steps of SAM 2 in {trained['seconds']:.0f} s, a classifier of two classes"
+
+
+def _data_set(program: Program) -> Path:
+    """The masks that the demo gives, as a COCO file beside copies of the photographs."""
+    program.run("demo", "--out", str(program.place / "shots"), "--json")
+    coco = json.loads((program.place / "shots" / "annotations.json").read_text(encoding="utf-8"))
+    folder = program.place / "data"
+    folder.mkdir()
+    for image in coco["images"]:
+        image["file_name"] = Path(shutil.copy(program.samples / Path(image["file_name"]).name, folder)).name
+    target = folder / "train.json"
+    target.write_text(json.dumps(coco), encoding="utf-8")
+    return target
 
 
 def window(program: Program) -> str:

@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from importlib.resources import files
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 Vectors = npt.NDArray[np.float32]
 
-TABLE = Path(__file__).with_suffix(".json")
+TABLE = files("inference.training") / "clip_words.json"
 _OWN_SHARE = 0.6  # of what the classifier weights say in a completed embedding; the rest is its parent's
 
 
