@@ -110,7 +110,10 @@ def folder_of(package: str) -> Path:
 
 
 def cuda_packages() -> list[str]:
-    """NVIDIA's packages of libraries, e.g. "nvidia.cudnn", which torch loads by path; none with torch for the CPU."""
+    """NVIDIA's packages of libraries, e.g. "nvidia.cudnn", which torch loads by path; none with torch for the CPU,
+    where packages of an earlier torch may still lie around."""
+    if not any((folder_of("torch") / "lib").glob("*torch_cuda*")):
+        return []
     spec = importlib.util.find_spec("nvidia")
     places = list(spec.submodule_search_locations or ()) if spec else []
     return sorted(f"nvidia.{f.parent.name}" for place in places for f in Path(place).glob("*/lib"))

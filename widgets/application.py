@@ -15,6 +15,7 @@ from PySide6.QtCore import QEvent, QObject, QTimer, Signal
 from PySide6.QtGui import QFileOpenEvent, QImageReader
 from PySide6.QtWidgets import QApplication
 
+from app.built import give_back_the_environment
 from app.settings import Settings
 from app.version import version
 from inference.pictures import set_max_pixels
@@ -43,6 +44,7 @@ def run(
 ) -> int:
     """Shows the window on a folder or pictures and returns the exit status when it is closed."""
     app = make_application()
+    give_back_the_environment()
     settings = Settings()
     languages.install(app, settings.get("ui.language"))
     theme = Theme(app, settings.get("ui.theme"))

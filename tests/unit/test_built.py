@@ -1,0 +1,27 @@
+"""What PyInstaller's start leaves in the environment is not passed on to a file manager."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from app.built import give_back_the_environment
+
+STARTED = {"QT_PLUGIN_PATH": "/dist/plugins", "QML2_IMPORT_PATH": "/dist/qml", "LD_LIBRARY_PATH": "/dist", "HOME": "/h"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [({}, {"HOME": "/h"}), ({"LD_LIBRARY_PATH_ORIG": "/own"}, {"HOME": "/h", "LD_LIBRARY_PATH": "/own"})],
+)
+def test_a_built_program_gives_the_environment_back(
+    monkeypatch: pytest.MonkeyPatch, before: dict[str, str], after: dict[str, str]
+) -> None:
+    environment = STARTED | before
+    give_back_the_environment(environment)
+    assert environment == STARTED | before  # from source it is the person's own
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    monkeypatch.setattr(sys, "platform", "linux")
+    give_back_the_environment(environment)
+    assert environment == after
