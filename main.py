@@ -16,11 +16,13 @@ _kept: list[TextIO] = []  # faulthandler writes into the file as long as that is
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command line (`sys.argv` by default) and returns the exit status: 0, 1 (some failed) or 2 (usage)."""
     multiprocessing.freeze_support()
+    from app.built import keep_the_font_list
     from inference.engines.device import prepare_environment
     from inference.worker.supervised import enter, supervised
 
     under_a_window = supervised()
     enter()
+    keep_the_font_list()
     prepare_environment()  # before anything imports torch
     words = sys.argv[1:] if arguments is None else arguments
     if _only_places(words) and not under_a_window:

@@ -6,8 +6,16 @@ import os
 import sys
 from collections.abc import MutableMapping
 
+from inference import paths
+
 _OF_QT = ("QT_PLUGIN_PATH", "QML2_IMPORT_PATH")
 _LIBRARIES = "LD_LIBRARY_PATH"
+
+
+def keep_the_font_list(environment: MutableMapping[str, str] = os.environ) -> None:
+    """Has matplotlib remember the fonts it found; PyInstaller's start has it look for them anew in every process."""
+    if getattr(sys, "frozen", False):
+        environment["MPLCONFIGDIR"] = str(paths.cache_dir() / "matplotlib")
 
 
 def give_back_the_environment(environment: MutableMapping[str, str] = os.environ) -> None:

@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from app.built import give_back_the_environment
+from app.built import give_back_the_environment, keep_the_font_list
+from inference import paths
 
 STARTED = {"QT_PLUGIN_PATH": "/dist/plugins", "QML2_IMPORT_PATH": "/dist/qml", "LD_LIBRARY_PATH": "/dist", "HOME": "/h"}
 
@@ -25,3 +26,12 @@ def test_a_built_program_gives_the_environment_back(
     monkeypatch.setattr(sys, "platform", "linux")
     give_back_the_environment(environment)
     assert environment == after
+
+
+def test_plots_of_a_built_program_find_their_fonts_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    environment: dict[str, str] = {}
+    keep_the_font_list(environment)
+    assert environment == {}
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    keep_the_font_list(environment)
+    assert environment == {"MPLCONFIGDIR": str(paths.cache_dir() / "matplotlib")}
