@@ -161,20 +161,31 @@ class Document(QObject):
         if gone or new:
             self._run(text, edit, len(new) or len(gone))
 
+    def put(self, instance: Instance, losers: Iterable[Instance], text: str) -> None:
+        """Adds an instance, or gives one that is here new content, while others lose pixels to it: one step.
+
+        A loser whose mask is empty is removed.
+        """
+        others = list(losers)
+        self._refuse_misfits([instance, *others])
+        gone = tuple(one.id for one in others if not one.mask.area)
+        changed = [one for one in others if one.mask.area]
+        insert: tuple[tuple[int, Instance], ...] = ()
+        if instance.id in self._instances:
+            changed.append(instance)
+        else:
+            insert = ((len(self._instances) - len(gone), instance),)
+        for old in self._known(gone):
+            self._refuse_locked(old)
+        edit = Edit(insert=insert, remove=gone, update=self._updates(changed))
+        if edit.insert or edit.remove or edit.update:
+            self._run(text, edit)
+
     def replace(self, instances: Iterable[Instance], text: str = "") -> None:
         """Gives instances that are here new content. An edited mask drops the polygon that the old one was drawn as."""
-        update: dict[str, Mapping[str, Any]] = {}
         changed = list(instances)
         self._refuse_misfits(changed)
-        for old, new in zip(self._known(i.id for i in changed), changed, strict=True):
-            if new.mask != old.mask and new.polygon == old.polygon:
-                new = replace(new, polygon=None)
-            fields = _difference(old, new)
-            if any(name in fields for name in _GEOMETRY):
-                self._refuse_locked(old)
-            if fields:
-                update[old.id] = fields
-        self._update(text or _CHANGE, update)
+        self._update(text or _CHANGE, self._updates(changed))
 
     def set_class(self, ids: Iterable[str], class_id: int | None) -> None:
         self._set(ids, "class_id", class_id, _LABEL)
@@ -310,6 +321,19 @@ class Document(QObject):
     def _update(self, text: str | Counted, update: Mapping[str, Mapping[str, Any]]) -> None:
         if update:
             self._run(text, Edit(update=update), len(update))
+
+    def _updates(self, changed: list[Instance]) -> dict[str, Mapping[str, Any]]:
+        """What is new in instances that are here."""
+        update: dict[str, Mapping[str, Any]] = {}
+        for old, new in zip(self._known(i.id for i in changed), changed, strict=True):
+            if new.mask != old.mask and new.polygon == old.polygon:
+                new = replace(new, polygon=None)
+            fields = _difference(old, new)
+            if any(name in fields for name in _GEOMETRY):
+                self._refuse_locked(old)
+            if fields:
+                update[old.id] = fields
+        return update
 
     def _known(self, ids: Iterable[str]) -> list[Instance]:
         chosen = list(ids)

@@ -219,6 +219,10 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("sort.groups", True, "state"),
     Setting("sort.hint", True, "state"),
     Setting("sort.layout", "", "state"),
+    Setting("prompts.class_aware", (), "state"),  # the models whose clicks know the class
+    Setting("prompts.class_offered", (), "state"),  # … that it was turned on for once by itself
+    Setting("prompts.within_box", True, "state"),
+    Setting("prompts.apart", True, "state"),
     Setting("teach.folders", (), "state"),
     Setting("recent.folders", (), "state"),
     Setting("recent.samples_folder", "", "state"),

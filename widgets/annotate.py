@@ -20,6 +20,7 @@ from app.settings import Settings
 from inference.errors import AppError
 from widgets.actions import Actions
 from widgets.canvas import Canvas
+from widgets.class_bar import ClassBar
 from widgets.everything_bar import EverythingBar
 from widgets.label_popup import LabelPopup
 from widgets.labelling import Labelling
@@ -95,6 +96,8 @@ class Annotate(QMainWindow):
         self.everything_bar = EverythingBar(self._everything)
         self.everything_bar.hide()
         column.addWidget(self.everything_bar)
+        self.class_bar = ClassBar(self._session, settings)
+        column.addWidget(self.class_bar)
         column.addWidget(self.canvas, 1)
         row.addLayout(column, 1)
         self.setCentralWidget(middle)
@@ -266,6 +269,9 @@ class Annotate(QMainWindow):
         )  # fmt: skip
         for number in "123456789":
             actions.connect_all({f"class_{number}": partial(self.labelling.use_hotkey, number)}, "annotate")
+        self.class_bar.turned.connect(actions["class_aware"].setChecked)
+        actions["class_aware"].triggered.connect(self.class_bar.turn)
+        actions["class_aware"].setChecked(self.class_bar.on)
         actions["crosshair"].toggled.connect(lambda on: self._settings.set("canvas.crosshair", on))
         actions["color_by_instance"].toggled.connect(
             lambda on: self._settings.set("canvas.color_by", "instance" if on else "class")

@@ -16,6 +16,7 @@ from app.session.desk import Opened
 from app.teaching.orders import project_data
 from inference.errors import AppError
 from inference.protocol import Ticket
+from inference.weights.cards import taught_one_class
 from widgets import window_menus
 from widgets.actions import Actions
 from widgets.annotate import Annotate
@@ -150,6 +151,8 @@ class MainWindow(QMainWindow):
             settings.set("window.workspace", self.workspace)
             settings.set("sort.layout", self.sort.layout_text())
         self.hide()  # a training that writes its checkpoint takes some seconds
+        if self._services.teaching.busy:
+            self.hide()  # the training writes its state, which may take a moment
         self._services.close()
         self.annotate.canvas.close_down()
         super().closeEvent(event)
@@ -341,6 +344,9 @@ class MainWindow(QMainWindow):
 
     def _use_model(self, model: str) -> None:
         self._services.session.set_model(model)
+        spec = self._services.shelf.spec(model)
+        if spec is not None and spec.path is not None and taught_one_class(spec.path):
+            self.annotate.class_bar.offer()
         self._services.everything.set_model(model)
         self._services.desk.set_model(model)
         self._show_model()

@@ -23,6 +23,9 @@ from inference.protocol import Ticket
 from inference.worker.options import WorkerOptions
 from inference.worker.thread import ThreadRunner
 
+_STATE_S = 20.0
+"""So long a training may take to write its state when the window closes: half a second, unless the machine is busy."""
+
 
 @dataclass(frozen=True)
 class Services:
@@ -75,14 +78,18 @@ class Services:
         return examine(diagnosis if isinstance(diagnosis, Diagnosis) else None, self.models_dir).text()
 
     def close(self) -> None:
-        """Stops flows and jobs, then lets the folder go. Twice is harmless."""
+        """Stops flows and jobs, then lets the folder go; a training writes its state first. Twice is harmless."""
+        learning = self.teaching.busy
         self.answers.close()
         self.teaching.close()
         self.session.set_document(None)
         self.everything.set_document(None)
         self.sorting.set_opened(None)
         self.desk.close()
-        self.runner.close()
+        if learning:
+            self.runner.close(_STATE_S)
+        else:
+            self.runner.close()
 
 
 def worker_options(settings: Settings, models_dir: str | None, force_device: str | None) -> WorkerOptions:

@@ -13,6 +13,8 @@ from PySide6.QtCore import QCoreApplication, QObject, Signal
 
 from app.document import Document
 from app.instance import Instance, Source, new_id
+from app.session.class_aware import ClassAware
+from app.session.class_map import Verdict
 from app.session.hover import KEY as HOVER
 from app.session.hover import Hover
 from app.session.options import Cleaning, Options
@@ -46,6 +48,8 @@ class PromptSession(QObject):
         self._questions = Questions(jobs)
         self._hover = Hover(jobs, self)
         self._hover.changed.connect(self.hover_changed)
+        self.classes = ClassAware(jobs, self)
+        self.classes.failed.connect(self.failed)
         self._accepting: tuple[int | None] | None = None  # class to accept with as soon as the mask is there
         self._thinking = False
         self._placeholder: Candidate | None = None
@@ -113,6 +117,10 @@ class PromptSession(QObject):
     def can_redo(self) -> bool:
         return self._work.position + 1 < len(self._work.steps)
 
+    def verdict(self, box: Box) -> Verdict | None:
+        """What a box holds, with a model taught one class; None otherwise."""
+        return self.classes.verdict(box, self.options.threshold)
+
     # What it works on ----------------------------------------------------------------------------------------
 
     def set_document(self, document: Document | None) -> None:
@@ -126,6 +134,7 @@ class PromptSession(QObject):
         self._generation += 1
         self._forget_questions()
         self._hover.move_to(self._generation, self._model)
+        self._tell_classes()
         self._work = Work() if document is None else self._kept.returned(document)
         if document is not None:
             document.removed.connect(self._on_removed)
@@ -139,6 +148,7 @@ class PromptSession(QObject):
         self._model = model
         self._forget_questions()
         self._hover.move_to(self._generation, model)
+        self._tell_classes()
         for step in self._work.answered:
             step.candidates, step.index = (), 0
         self._show()
@@ -162,7 +172,9 @@ class PromptSession(QObject):
     def hover(self, x: float, y: float) -> None:
         """The pointer rests here: shows what a click would give. Cheap to call; the latest position wins."""
         document = self._document
-        if document is not None and not self.active:
+        if not self.classes.sign(x, y):  # a click here would say what the object is not
+            self.clear_hover()
+        elif document is not None and not self.active:
             self._hover.ask(self._image(document), self._model, x, y)
 
     def clear_hover(self) -> None:
@@ -170,8 +182,9 @@ class PromptSession(QObject):
         self._hover.clear()
 
     def add_point(self, x: float, y: float, positive: bool = True) -> None:
-        """One more click, in image pixels. Refines what is suggested."""
+        """One more click, in image pixels. Refines what is suggested. A model taught one class decides the sign."""
         if self._inside(x, y):
+            positive = self.classes.sign(x, y, positive)
             self._advance(self.prompts.with_point(Point(x, y, positive)), refines=self.active)
 
     def remove_point(self, index: int) -> None:
@@ -266,12 +279,13 @@ class PromptSession(QObject):
 
     def _store(self, document: Document, mask: Mask, score: float, class_id: int | None) -> Instance | None:
         target = self._work.target
-        instance = self._work.made(mask, score, class_id, new_id())
+        made = self._work.made(mask, score, class_id, new_id())
+        instance, losers = self.classes.apart(made, document.instances)
+        if not instance.mask.area:
+            self.message.emit(_tr("Others that are there already cover all of this mask."))
+            return None
         try:
-            if target is None:
-                document.add([instance], _tr("Accept mask"))
-            else:
-                document.replace([instance], _tr("Refine instance"))
+            document.put(instance, losers, _tr("Accept mask") if target is None else _tr("Refine instance"))
         except AppError as error:
             self.failed.emit(error)
             return None
@@ -320,12 +334,13 @@ class PromptSession(QObject):
     def _on_succeeded(self, ticket: Ticket, result: Any) -> None:
         if (wanted := self._questions.completed(ticket)) is not None:
             step, index = wanted
-            step.set_mask(index, result.mask)
+            step.set_mask(index, self.classes.mask(result.mask, step.prompts.box))
             if step is self._work.step:
                 self.suggestion_changed.emit()
                 self._accept_if_awaited()
         elif (asked := self._questions.answered(ticket)) is not None:
-            asked.candidates, asked.index = best_first(result.candidates), 0
+            asked.candidates = self.classes.answers(best_first(result.candidates), asked.prompts.box)
+            asked.index = 0
             if asked is self._work.step:
                 self.suggestion_changed.emit()
                 self._complete()
@@ -380,6 +395,13 @@ class PromptSession(QObject):
 
     def _image(self, document: Document) -> ImageRef:
         return ImageRef(str(document.path), document.image_id, self._generation)
+
+    def _tell_classes(self) -> None:
+        document = self._document
+        if document is None:
+            self.classes.move_to(None, (0, 0), self._model)
+        else:
+            self.classes.move_to(self._image(document), (document.width, document.height), self._model)
 
     def _cleaning(self, document: Document) -> Cleaning:
         return self.options.on(document.width, document.height)

@@ -7,11 +7,11 @@ same way. Pausing is stopping: the state is written, and going on starts another
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -108,7 +108,7 @@ class TeachSession(QObject):
         self._answers, self._jobs, self._settings, self.models_dir = answers, jobs, settings, models_dir
         self._runs: dict[Path, Run] = {}
         self._thread: ThreadPoolExecutor | None = None
-        self._turn: asyncio.Lock | None = None
+        self._turns = _Turns(answers)
         self._reading = False
         self._timer = QTimer(self, interval=_READ_MS)
         self._timer.timeout.connect(self._read_soon)
@@ -122,6 +122,11 @@ class TeachSession(QObject):
 
     def run(self, folder: Path) -> Run | None:
         return self._runs.get(folder)
+
+    @property
+    def busy(self) -> bool:
+        """A run of this window waits or goes on."""
+        return any(run.phase for run in self._runs.values())
 
     def refresh(self) -> None:
         """Looks for runs that came or went, in the background."""
@@ -181,11 +186,14 @@ class TeachSession(QObject):
 
     async def measure(self, request: Any, title: str, on_start: Callable[[Ticket], None]) -> Any:
         """An evaluation, comparison or robustness test, when it is its turn; its result."""
-        async with self._lock():
+        await self._turns.take()
+        try:
             ticket, answer = self._answers.ask(request, priority=Priority.BATCH)
             self._jobs.watch(ticket, title)
             on_start(ticket)
             return await answer
+        finally:
+            self._turns.give()
 
     def start(self, flow: Any) -> None:
         """Runs a flow of a view; what goes wrong there comes through `failed`."""
@@ -210,11 +218,6 @@ class TeachSession(QObject):
 
     def _start(self, flow: Any) -> None:
         self._answers.start(flow)
-
-    def _lock(self) -> asyncio.Lock:
-        if self._turn is None:
-            self._turn = asyncio.Lock()
-        return self._turn
 
     async def _refresh(self) -> None:
         places = [runs_dir(), *(Path(p) for p in self._settings.get("teach.folders"))]
@@ -258,17 +261,17 @@ class TeachSession(QObject):
         run.wanted, run.error, run.begun, run.fraction, run.seconds_left = True, None, None, None, None
         self._set(run, WAITING)
         try:
-            async with self._lock():
+            await self._turns.take()
+            try:
                 if run.wanted:
                     await self._teach(run, request)
+            finally:
+                self._turns.give()
         except Cancelled:
             log.info("the run %s was stopped", run.folder)
         except AppError as error:
             run.error = error
             self.failed.emit(error)
-        finally:
-            run.ticket, run.fraction, run.seconds_left, run.message = None, None, None, ""
-            run.phase = ""
         await self._settle(run)
 
     async def _teach(self, run: Run, request: TrainRequest) -> None:
@@ -282,10 +285,12 @@ class TeachSession(QObject):
 
     async def _settle(self, run: Run) -> None:
         """Reads what a run left, or takes it away when that was asked for."""
+        run.ticket, run.fraction, run.seconds_left, run.message = None, None, None, ""
         if run.discard:
             await self._remove(run)
             return
         facts = await self.in_thread(lambda: read_facts(run.folder))
+        run.phase = ""
         if facts is not None:
             run.facts = facts
         elif run.error is None:  # stopped before there was anything
@@ -296,6 +301,7 @@ class TeachSession(QObject):
         self.run_changed.emit(run.folder)
 
     async def _remove(self, run: Run) -> None:
+        run.phase, run.discard = "", False
         await self.in_thread(lambda: _to_trash(run.folder))
         self._runs.pop(run.folder, None)
         self.runs_changed.emit()
@@ -344,6 +350,31 @@ class TeachSession(QObject):
     def _set(self, run: Run, phase: str) -> None:
         run.phase = phase
         self.run_changed.emit(run.folder)
+
+
+class _Turns:
+    """Lets one flow on at a time, in the order they came. (asyncio's own lock finds no loop under qasync.)"""
+
+    def __init__(self, answers: Answers) -> None:
+        self._answers = answers
+        self._taken = False
+        self._waiting: deque[Future[None]] = deque()
+
+    async def take(self) -> None:
+        """Waits for the turn; `give` ends it."""
+        if self._taken:
+            turn: Future[None] = Future()
+            self._waiting.append(turn)
+            await self._answers.of_thread(turn)
+        self._taken = True
+
+    def give(self) -> None:
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if turn.set_running_or_notify_cancel():  # its flow may have ended meanwhile
+                turn.set_result(None)
+                return
+        self._taken = False
 
 
 def _read_all(runs: Iterable[Run]) -> list[tuple[Run, RunFacts | None, tuple[list[Row], bool]]]:

@@ -63,6 +63,14 @@ def box(painter: QPainter, rect: QRectF, color: QColor = ACCENT, dashed: bool = 
             handle(painter, at, color)
 
 
+def judged_box(painter: QPainter, rect: QRectF, positive: bool, coverage: float, dashed: bool = False) -> None:
+    """A box that says what it holds: green with foreground in it, red with none, the share written beside it."""
+    color = POSITIVE if positive else NEGATIVE
+    box(painter, rect, color, dashed)
+    font = QFont(painter.font())
+    chip(painter, QPointF(rect.left(), rect.top() - 4), _share(coverage), color, font)
+
+
 def handle_points(rect: QRectF) -> list[QPointF]:
     """Corners and middles of sides, clockwise from the upper left corner."""
     middle = rect.center()
@@ -154,6 +162,11 @@ def chip(painter: QPainter, at: QPointF, text: str, color: QColor, font: QFont) 
     painter.setFont(font)
     painter.setPen(QColor("#101418") if is_light(color) else WHITE)
     painter.drawText(area, Qt.AlignmentFlag.AlignCenter, text)
+
+
+def _share(part: float) -> str:
+    """ "63 %"; what is next to nothing is not written as nothing."""
+    return f"{part:.0%}" if part == 0 or part >= 0.005 else "< 1%"
 
 
 def is_light(color: QColor) -> bool:

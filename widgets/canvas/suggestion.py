@@ -31,10 +31,12 @@ class SuggestionLayer(QObject):
         if self._session is not None:
             self._session.suggestion_changed.disconnect(self.refresh)
             self._session.hover_changed.disconnect(self._take_preview)
+            self._session.classes.changed.disconnect(self.changed)
         self._session = session
         if session is not None:
             session.suggestion_changed.connect(self.refresh)
             session.hover_changed.connect(self._take_preview)
+            session.classes.changed.connect(self.changed)
         self.refresh()
         self._take_preview()
 
@@ -77,7 +79,11 @@ class SuggestionLayer(QObject):
         box = session.prompts.box
         if box is not None and not hide_box:
             area = self._view.rect_to_view(QRectF(box.x0, box.y0, box.width, box.height))
-            markers.box(painter, area, dashed=True)
+            verdict = session.verdict(box)
+            if verdict is None:
+                markers.box(painter, area, dashed=True)
+            else:
+                markers.judged_box(painter, area, verdict.positive, verdict.coverage, dashed=True)
         for point in session.prompts.points:
             markers.point(painter, self._view.to_view(point.x, point.y), point.positive)
 

@@ -105,10 +105,12 @@ class BoxTool(Tool):
     def draw(self, painter: QPainter) -> None:
         view = self.desk.view
         if self._first is not None:
-            markers.box(painter, view.rect_to_view(QRectF(self._first, self._now).normalized()))
+            self._draw_box(painter, QRectF(self._first, self._now).normalized())
             markers.corner(painter, view.to_view(self._first.x(), self._first.y()))
         elif self._handle is not None:
-            markers.box(painter, view.rect_to_view(self._changed()), handles=True)
+            self._draw_box(painter, self._changed())
+            for at in markers.handle_points(view.rect_to_view(self._changed())):
+                markers.handle(painter, at, markers.ACCENT)
         elif self.desk.session is not None and self.desk.session.prompts.box is not None:
             for at in markers.handle_points(view.rect_to_view(_rect(self.desk.session.prompts.box))):
                 markers.handle(painter, at, markers.ACCENT)
@@ -117,6 +119,16 @@ class BoxTool(Tool):
     def changing(self) -> bool:
         """The session's box is being dragged, so its old place is not drawn."""
         return self._handle is not None
+
+    def _draw_box(self, painter: QPainter, rect: QRectF) -> None:
+        """A box in the making; with a model that knows a class it tells already what it holds."""
+        session, area = self.desk.session, self.desk.view.rect_to_view(rect)
+        box = Box(rect.left(), rect.top(), rect.right(), rect.bottom())
+        verdict = None if session is None else session.verdict(box)
+        if verdict is None:
+            markers.box(painter, area)
+        else:
+            markers.judged_box(painter, area, verdict.positive, verdict.coverage)
 
     def _right(self, touch: Touch) -> None:
         if self._first is not None:
