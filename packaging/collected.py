@@ -61,8 +61,9 @@ EXCLUDED = (
 UNNEEDED = (
     "*.a", "*.h", "*.hpp", "*.cuh", "*.cu", "*.lib", "*.pyi", "*.cmake",
     "torch/bin/protoc*", "torch/include/*", "torch/share/*", "torch/test/*",
-    "tensorboard/webfiles.zip", "matplotlib/mpl-data/sample_data/*", "sklearn/datasets/*",
-    "hydra/test_utils/*", "PySide6/Qt/qml/*", "PySide6/Qt/plugins/qmltooling/*", "PySide6/Qt/plugins/sqldrivers/*",
+    "tensorboard/webfiles.zip", "matplotlib/mpl-data/sample_data/*", "hydra/test_utils/*",
+    "sklearn/datasets/data/*", "sklearn/datasets/descr/*", "sklearn/datasets/images/*",
+    "PySide6/Qt/qml/*", "PySide6/Qt/plugins/qmltooling/*", "PySide6/Qt/plugins/sqldrivers/*",
     "PySide6/Qt/plugins/designer/*",
 )  # fmt: skip
 """Patterns of files that hooks bring along and nobody reads; torch's and CUDA's libraries are never thinned."""
