@@ -113,9 +113,9 @@ class TextOptions:
 
     detector: DetectorName = "auto"
     box_threshold: float = 0.3
-    least_text: float = 0.5
-    relative: float = 0.15
-    mask_nms: float = 0.5
+    least_text: float = 0.7
+    relative: float = 0.05
+    mask_nms: float = 0.3
     contained: float = 0.8
     weights: Weights = field(default_factory=Weights)
     size_range: tuple[float, float] = (0.05, 0.5)

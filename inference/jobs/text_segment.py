@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from inference import pictures
 from inference.errors import AppError, UsageError
 from inference.jobs.classify import seated
-from inference.jobs.segment import device_words, encoded
+from inference.jobs.segment import device_words
 from inference.protocol import Context, ImageRef
 from inference.text_segment import DETECTOR, TextOptions, WordMask
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from inference.engines.text_segment.detectors import Detector
     from inference.engines.text_segment.words import Words
 
-_PHASES = 5  # of a picture: objects, places, masks, judging, finishing
+_PHASES = 7  # of a picture: reading, objects, places, masks, two views of each, finishing
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,17 +166,23 @@ def _searched(
     start = time.perf_counter()
     steps(0, 0, "Looking at the picture")
     rgb = pictures.read_rgb(image.path, request.options.max_side)
-    embedding = _embedding(request, image, rgb, context)
+    embedding = _embedding(request, image, rgb, context, steps)
     segmenter = context.models.segmenter(request.model)
     answer = find_words(segmenter, embedding, rgb, words, detector, request.options, steps)
     seconds = time.perf_counter() - start
     return TextSegmentItem(image, answer.instances, answer.candidates, embedding.width, embedding.height, seconds)
 
 
-def _embedding(request: TextSegmentRequest, image: ImageRef, rgb: pictures.RGBArray, context: Context) -> Embedding:
+def _embedding(
+    request: TextSegmentRequest, image: ImageRef, rgb: pictures.RGBArray, context: Context, steps: _Steps
+) -> Embedding:
     """Of the picture as clicks will want it, or of its smaller copy when nobody comes back to it."""
+    embedding: Embedding
     if request.keep:
-        return encoded(request.model, image.path, context).embedding
+        embedding = context.models.find(
+            request.model, image.path, lambda: steps(0, 0, "Looking at the picture")
+        ).embedding
+        return embedding
     width, height = pictures.read_size(image.path)
-    embedding: Embedding = context.models.segmenter(request.model).encode(rgb)
+    embedding = context.models.segmenter(request.model).encode(rgb)
     return replace(embedding, width=width, height=height)

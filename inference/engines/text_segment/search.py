@@ -66,6 +66,9 @@ def find_words(
 ) -> Answer:
     """All instances of the phrases in a picture.
 
+    Of masks that overlap the one stays that is judged best and that the segmentation model trusts most: the product of
+    both, for the judge alone prefers round scraps of a thing to the thing.
+
     Args:
         segmenter: the model of masks.
         embedding: of the picture, with the size that masks shall have.
@@ -86,13 +89,15 @@ def find_words(
     lie = Overlaps([region.mask for region in regions])
     accepted: list[Judged] = []
     shown: list[Judged] = []
-    for phrase in range(len(words.phrases)):
+    for phrase, text in enumerate(words.phrases):
+        if text in words.unknown:
+            continue
         judged = []
         for place, (region, shape) in enumerate(zip(regions, shapes, strict=True)):
             if region.only is None or region.only == phrase:
                 parts = replace(shape, text=float(fits[place, phrase]))
                 judged.append(Judged(place, phrase, parts, judge.total(parts)))
-        judged.sort(key=lambda one: -one.total)
+        judged.sort(key=lambda one: -one.total * regions[one.region].candidate.score)
         accepted += instances(judged, lie, options)
         shown += _apart(judged, lie, options, _SHOWN)
     accepted = _one_each(accepted, lie)
