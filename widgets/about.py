@@ -23,8 +23,10 @@ class AboutDialog(QDialog):
         words.setSpacing(6)
         words.addWidget(label("Winnow", "title"))
         words.addWidget(label(self.tr("Version %1").replace("%1", version()), "muted"))
-        if build() is not None:
-            words.addWidget(label(self.tr("Build: %1").replace("%1", str(build())), "muted", wrap=True))
+        made = build()
+        if made is not None:
+            text = self.tr("Built %1 from %2 for %3, %4").replace("%1", made.date).replace("%2", made.commit)
+            words.addWidget(label(text.replace("%3", made.system).replace("%4", made.variant), "muted", wrap=True))
         words.addWidget(label(self.tr("Segment, sort and teach, on your own machine."), wrap=True))
         words.addWidget(
             label(

@@ -10,7 +10,7 @@ import traceback
 from types import TracebackType
 
 from PySide6.QtCore import QObject, Qt, Signal, qVersion
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QFontDatabase, QGuiApplication
 from PySide6.QtWidgets import QApplication, QDialog, QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
 
 from app.logs import log_file
@@ -46,6 +46,7 @@ class CrashDialog(QDialog):
         self.resize(640, 420)
         self.report = QPlainTextEdit(report_text(problem))
         self.report.setReadOnly(True)
+        self.report.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
         self.report.setAccessibleName(self.tr("Report"))
         self.copy = button(self.tr("Copy the report"), self._copy, "primary", "copy")
         text = self.tr(
