@@ -32,9 +32,9 @@ package: $(STAMP)  ## the built program in dist/Winnow, with the torch that is i
 	$(PY) packaging/build.py
 	$(PY) packaging/smoke.py dist/Winnow
 
-lock: $(STAMP)  ## pin requirements.in anew
+lock: $(STAMP)  ## pin requirements.in and requirements-dev.in anew
 	.venv/bin/uv pip compile -q --universal --python-version 3.11 --upgrade --no-header --no-emit-index-url --no-emit-find-links \
-		--no-emit-package sam2 --no-emit-package uv requirements.in -o requirements.lock
+		--no-emit-package sam2 --no-emit-package uv requirements.in requirements-dev.in -o requirements.lock
 	.venv/bin/uv pip compile -q --universal --python-version 3.11 --upgrade --no-header --no-annotate --no-emit-index-url \
 		--no-emit-find-links --no-deps requirements-sam2.in -o requirements-sam2.lock
 

@@ -11,22 +11,29 @@ import platformdirs
 APP = "Winnow"
 MODELS_VARIABLE = "WINNOW_MODELS_DIR"
 HOME_VARIABLE = "WINNOW_HOME"
+SHIPPED = "winnow_files"  # what pip installs beside the packages (setup.py): their names are nobody's else
 
 
 def program_dir() -> Path:
-    """The folder that holds `resources/` and `checkpoints/`, from source or in a built program."""
+    """The folder that holds the packages: the repository's, where pip installed them, or the built program's."""
     bundle = getattr(sys, "_MEIPASS", None)
     return Path(bundle) if bundle else Path(__file__).resolve().parent.parent
 
 
 def resource(*parts: str) -> Path:
     """A file shipped under `resources/`."""
-    return program_dir().joinpath("resources", *parts)
+    return _files_dir().joinpath("resources", *parts)
 
 
 def checkpoint(name: str) -> Path:
     """A built-in model shipped under `checkpoints/`."""
-    return program_dir() / "checkpoints" / name
+    return _files_dir() / "checkpoints" / name
+
+
+def _files_dir() -> Path:
+    """The folder that holds `resources/` and `checkpoints/`."""
+    installed = program_dir() / SHIPPED
+    return installed if installed.is_dir() else program_dir()
 
 
 def data_dir() -> Path:
