@@ -5,13 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
-import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from app.subjects.outputs import storing
+from app.subjects.outputs import storing, write_whole
 from inference.errors import UsageError
 from inference.jobs.classify import ClassifyItem
 from inference.prompt_sets import PromptSet
@@ -75,15 +74,8 @@ class ScoreTables:
         return buffer.getvalue()
 
     def _save(self, name: str, text: str) -> Path:
-        target = self.folder / name
-        beside = target.with_name(f".{uuid.uuid4().hex}.part")
-        with storing(target):
-            try:
-                beside.write_bytes(text.encode("utf-8", "backslashreplace"))  # names of files need not be UTF-8
-                beside.replace(target)
-            finally:
-                beside.unlink(missing_ok=True)
-        return target
+        data = text.encode("utf-8", "backslashreplace")  # names of files need not be UTF-8
+        return write_whole(self.folder / name, data)
 
 
 def as_row(path: str, scores: Scores) -> dict[str, Any]:

@@ -7,7 +7,6 @@ import csv
 import html
 import io
 import json
-import uuid
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ from urllib.parse import quote
 from app.cutouts.ledger import Ledger, Record
 from app.cutouts.places import NONE_OF_THESE
 from app.cutouts.settings import CutoutSettings
-from app.subjects.outputs import storing
+from app.subjects.outputs import storing, write_whole
 from inference import paths
 from inference.errors import AppError
 
@@ -161,14 +160,7 @@ def _save(out: Path, name: str, data: bytes) -> Path:
     number = 2
     while target.exists() and not _is_ours(target):
         target, number = out / f"{stem}-{number}{suffix}", number + 1
-    beside = out / f".{uuid.uuid4().hex}.part"
-    with storing(target):
-        try:
-            beside.write_bytes(data)
-            beside.replace(target)
-        finally:
-            beside.unlink(missing_ok=True)
-    return target
+    return write_whole(target, data)
 
 
 def _is_ours(file: Path) -> bool:

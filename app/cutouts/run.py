@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import os
 import threading
-import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from app import overlays
 from app.cutouts.ledger import Ledger, Record
 from app.cutouts.places import Places, output_folder
 from app.cutouts.settings import SUFFIXES, CutoutSettings, encoded
-from app.subjects.outputs import standing_out, storing
+from app.subjects.outputs import standing_out, storing, write_whole
 from inference.errors import AppError, ImageError, StorageError
 from inference.jobs.cutout import CutoutItem, CutoutRequest
 from inference.masks import Mask
@@ -140,9 +139,9 @@ class BatchRun:
                 item.scores.prompt if item.scores else "", item.score if item.mask else None, round(item.seconds, 4),
             )  # fmt: skip
             before = self.ledger.claim(record)
-        self._save(file, data)
+        write_whole(self.out / file, data)
         if self.settings.debug and item.mask is not None:
-            self._save(f"debug/{file.rsplit('.', 1)[0]}.jpg", _overlay(rgb, item))
+            write_whole(self.out / f"debug/{file.rsplit('.', 1)[0]}.jpg", _overlay(rgb, item))
         outcome = Outcome(
             source, record, thumbnail(np.dstack([rgb, np.full(rgb.shape[:2], 255, np.uint8)])), thumbnail(rgba)
         )
@@ -157,18 +156,6 @@ class BatchRun:
         self.ledger.add(record)
         if before is not None and before.file != record.file:
             (self.out / before.file).unlink(missing_ok=True)
-
-    def _save(self, relative: str, data: bytes) -> None:
-        """Beside its place, then renamed."""
-        target = self.out / relative
-        beside = target.with_name(f".{uuid.uuid4().hex}.part")
-        with storing(target):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                beside.write_bytes(data)
-                beside.replace(target)
-            finally:
-                beside.unlink(missing_ok=True)
 
 
 def _status(source: Path) -> os.stat_result:

@@ -127,15 +127,7 @@ class OutputFolder:
         target = self.folder.joinpath(*relative.split("/"))
         if os.path.normcase(target.resolve()) in self._barred:
             raise UsageError("This would replace one of the pictures.", target, "Choose another --out folder.")
-        beside = target.with_name(f".{uuid.uuid4().hex}.part")
-        with storing(target):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                beside.write_bytes(data)
-                beside.replace(target)
-            finally:
-                beside.unlink(missing_ok=True)
-        return target
+        return write_whole(target, data)
 
     def _is_marked(self) -> bool:
         """Whether a run of this program fills the folder; UsageError when another one wrote its annotations."""
@@ -199,6 +191,19 @@ def standing_out(rgb: Rgb, mask: Mask) -> str:
         return min((float(np.linalg.norm(own - other)) for other in others), default=0.0)
 
     return max(VIVID, key=distance)
+
+
+def write_whole(target: Path, data: bytes) -> Path:
+    """Writes a file beside its place and renames it: it is there whole or as it was. Raises StorageError."""
+    beside = target.with_name(f".{uuid.uuid4().hex}.part")
+    with storing(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            beside.write_bytes(data)
+            beside.replace(target)
+        finally:
+            beside.unlink(missing_ok=True)
+    return target
 
 
 @contextmanager
