@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from string import Template
 from urllib.parse import quote
 
 import cv2
@@ -17,7 +16,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from app import overlays
-from inference import paths
+from inference import pages
 from inference.masks import Mask
 from inference.prompts import Box, Point, Prompts
 
@@ -79,9 +78,7 @@ def png(cards: Sequence[Card], title: str, subtitle: str) -> bytes:
 
 def page(cards: Sequence[Card], title: str, subtitle: str, folder: Path) -> str:
     """The sheet as an HTML page that lies in `folder` and refers to the written files relatively."""
-    template = Template(paths.resource("contact_sheet.html").read_text(encoding="utf-8"))
-    body = "\n".join(_figure(card, folder) for card in cards)
-    return template.substitute(title=html.escape(title), subtitle=html.escape(subtitle), cards=body)
+    return pages.page("contact_sheet.html", title, subtitle, cards="\n".join(_figure(card, folder) for card in cards))
 
 
 def _draw_card(

@@ -5,10 +5,9 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from string import Template
 from typing import Any
 
-from inference import paths
+from inference.pages import page
 
 _HEADLINES = (
     ("accuracy", "accuracy"),
@@ -41,9 +40,7 @@ def write_report(figures: Mapping[str, Any], title: str, subtitle: str, pictures
 
 def write_page(file: Path, title: str, subtitle: str, parts: Iterable[str]) -> None:
     """A page of sections (HTML that is already escaped)."""
-    page = Template(paths.resource("classifier_report.html").read_text("utf-8"))
-    text = page.substitute(title=html.escape(title), subtitle=html.escape(subtitle), sections="\n".join(parts))
-    file.write_text(text, "utf-8")
+    file.write_text(page("classifier_report.html", title, subtitle, sections="\n".join(parts)), "utf-8")
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
