@@ -112,6 +112,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("class_aware", PROMPTS,
            QT_TRANSLATE_NOOP("actions", "Clicks know the class (a model taught one class)"), ("Y",), "annotate",
            "tag", True),
+    Action("compare_models", PROMPTS,
+           QT_TRANSLATE_NOOP("actions", "Compare two models on this picture…"), ("Ctrl+M",), "annotate", "panel"),
     Action("leave_canvas", PROMPTS, QT_TRANSLATE_NOOP("actions", "Move the focus between canvas and panels"), ("F6",)),
     Action("delete", INSTANCES, QT_TRANSLATE_NOOP("actions", "Delete instance"), ("Del",), "annotate", "trash"),
     Action("union", INSTANCES,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QCoreApplication, Qt, Signal
-from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QSlider, QWidget
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QSlider, QVBoxLayout, QWidget
 
 from app.session.class_aware import ClassOptions
 from app.session.prompting import PromptSession
@@ -44,23 +44,27 @@ class ClassBar(QWidget):
         holes = setting(_HOLES)
         self.holes = _slider(0, round(holes.maximum * _TENTHS), self.tr("Fill holes up to"), holes.help)
         self._threshold_said, self._holes_said = label(role="muted"), label(role="muted")
-        row = QHBoxLayout(self)
-        row.setContentsMargins(12, 6, 8, 6)
-        row.setSpacing(8)
-        row.addWidget(self.said)
-        row.addStretch(1)
+        above, below = QHBoxLayout(), QHBoxLayout()
+        above.addWidget(self.said, 1)
         for check in (self.within, self.apart):
-            row.addWidget(check)
+            above.addWidget(check)
+        above.addWidget(tool("close", self.tr("Clicks mean what you say again"), lambda: self.turn(False), 14))
         for text, slider, said, wide in (
-            (self.tr("Threshold"), self.threshold, self._threshold_said, 38),
-            (self.tr("Holes"), self.holes, self._holes_said, 62),
+            (self.tr("Threshold"), self.threshold, self._threshold_said, 40),
+            (self.tr("Holes up to"), self.holes, self._holes_said, 110),
         ):
             name = label(text, "muted")
             name.setBuddy(slider)
             said.setMinimumWidth(wide)
-            for widget in (name, slider, said):
-                row.addWidget(widget)
-        row.addWidget(tool("close", self.tr("Clicks mean what you say again"), lambda: self.turn(False), 14))
+            below.addWidget(name)
+            below.addWidget(slider, 1)
+            below.addWidget(said)
+        rows = QVBoxLayout(self)
+        rows.setContentsMargins(12, 6, 8, 6)
+        rows.setSpacing(4)
+        for row in (above, below):
+            row.setSpacing(8)
+            rows.addLayout(row)
         self.within.toggled.connect(lambda on: settings.set(_WITHIN, on))
         self.apart.toggled.connect(lambda on: settings.set(_APART, on))
         self.threshold.valueChanged.connect(lambda value: settings.set(_THRESHOLD, value / _FINE))
@@ -129,7 +133,6 @@ def _slider(low: int, high: int, name: str, words: str) -> QSlider:
     made = QSlider(Qt.Orientation.Horizontal)
     made.setRange(low, high)
     made.setMinimumWidth(70)
-    made.setMaximumWidth(130)
     named(made, name, QCoreApplication.translate("settings", words))
     calm(made)
     return made

@@ -214,7 +214,7 @@ class MainWindow(QMainWindow):
                 "open_folder": self.choose_folder, "open_picture": self.choose_pictures,
                 "open_samples": lambda: self.open_sample(""), "close_folder": self._close_folder,
                 "show_in_folder": dialogs.show_in_folder, "export": dialogs.export, "cut_out": dialogs.cut_out,
-                "settings": dialogs.show_settings,
+                "settings": dialogs.show_settings, "compare_models": dialogs.compare_models,
                 "quit": self.close, "previous": lambda: desk.step(-1), "next": lambda: desk.step(1),
                 "first": lambda: desk.show_end(last=False), "last": lambda: desk.show_end(last=True),
                 "next_todo": desk.show_next_todo, "done_next": desk.done_and_next,

@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject, Qt, QUrl, Signal
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QDialog, QFileDialog, QWidget
 
+from app.teaching.runs import SEGMENTER
 from inference.pictures import EXTENSIONS
 from widgets.about import AboutDialog, ReportDialog
 from widgets.services import Services
@@ -64,6 +65,21 @@ class Dialogs(QObject):
         masks = sorted(shelf.usable(), key=lambda spec: spec.id != shelf.current)
         words = sorted(shelf.classifiers(), key=lambda spec: spec.id != shelf.classifier)
         _open(CutoutDialog(project.folder, self._services.runner, masks, words, self._window))
+
+    def compare_models(self) -> None:
+        """Two models side by side on the shown picture, asked what was asked last."""
+        document, shelf, session = self._services.desk.document, self._services.shelf, self._services.session
+        if document is None or document.problem is not None:
+            return
+        from widgets.split_view import SplitDialog
+
+        runs = [run.facts for run in self._services.teaching.runs if run.facts.usable and run.facts.kind == SEGMENTER]
+        choices = [(spec.title, spec.id) for spec in shelf.usable()]
+        choices += [(self.tr("%1 (run)").replace("%1", facts.name), str(facts.best)) for facts in runs]
+        others = [*(str(facts.best) for facts in runs), *(model for _title, model in choices if model != shelf.current)]
+        models = shelf.current, others[0] if others else shelf.current
+        size = document.width, document.height
+        _open(SplitDialog(self._services.runner, document.path, size, choices, models, session.prompts, self._window))
 
     def edit_prompts(self, image_id: str) -> None:
         """The prompt editor, with live scores on a picture ("" for none)."""

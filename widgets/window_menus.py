@@ -16,7 +16,7 @@ from widgets.actions import Actions
 NEEDS_PICTURE = (
     "previous", "next", "first", "last", "next_todo", "done_next", "flag", "show_in_folder", "tool_points", "tool_box",
     "tool_everything", "tool_lasso", "tool_polygon", "tool_brush", "tool_eraser", "tool_select", "smaller", "larger",
-    "accept", "next_candidate", "drop", "refine", "class_aware",
+    "accept", "next_candidate", "drop", "refine", "class_aware", "compare_models",
     "delete", "cut", "copy", "paste", "duplicate", "select_all", "union",
     "subtract", "intersect", "fill_holes", "split_parts", "clear_class", "hide_masks", "fit", "actual_size",
     "zoom_in", "zoom_out", "zoom_to_selection",
@@ -36,7 +36,7 @@ _PLANS: Mapping[str, Sequence[str]] = {
            "select_all", "-", "delete"),
     PICTURES: ("previous", "next", "first", "last", "next_todo", "-", "done_next", "flag", "-", "find"),
     TOOLS: ("tool_points", "tool_box", "tool_everything", "tool_lasso", "tool_polygon", "tool_brush", "tool_eraser",
-            "tool_select", "-", "smaller", "larger", "-", "class_aware"),
+            "tool_select", "-", "smaller", "larger", "-", "class_aware", "compare_models"),
     INSTANCES: ("accept", "next_candidate", "drop", "refine", "-", "union", "subtract", "intersect",
                 "fill_holes", "split_parts", "-", "clear_class"),
     SORTING: ("sort_accept", "sort_reject", "sort_accept_above", "sort_useful", "-", "sort_new_class", "sort_remove",

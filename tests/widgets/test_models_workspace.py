@@ -139,7 +139,7 @@ def test_a_run_is_taught_paused_resumed_after_a_restart_and_used(
         qtbot.waitUntil(page.use.isVisible, timeout=_MS)
         qtbot.mouseClick(page.use, Qt.MouseButton.LeftButton)
         shelf = third.services.shelf
-        qtbot.waitUntil(lambda: shelf.current.startswith("train-"), timeout=_MS)
+        qtbot.waitUntil(lambda: shelf.current.startswith("train"), timeout=_MS)
         assert any(spec.id == shelf.current for spec in shelf.usable())
     finally:
         third.close()

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import pyqtgraph as pg
 from PySide6.QtCore import QEvent, Qt
-from PySide6.QtGui import QColor, QPalette, QWheelEvent
+from PySide6.QtGui import QColor, QWheelEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from widgets.parts import label
-from widgets.theme import DARK, LIGHT, Colors
+from widgets.theme import current_colors
 
 _HUES = ("#4f7df3", "#e8833a", "#2fa866", "#b061d8", "#d94f6b", "#1aa3b8", "#a08420", "#7a8699")
 """Readable on light and on dark grounds."""
@@ -97,7 +97,7 @@ class CurvePlot(QWidget):
         self.legend.setVisible(bool(entries))
 
     def _paint_ground(self) -> None:
-        colors = colors_of(self)
+        colors = current_colors()
         self.plot.setBackground(colors.field)
         for side in ("left", "bottom"):
             axis = self.plot.getAxis(side)
@@ -123,11 +123,6 @@ class _Plot(pg.PlotWidget):  # type: ignore[misc]
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         event.ignore()
-
-
-def colors_of(widget: QWidget) -> Colors:
-    """The scheme that a widget is shown in."""
-    return DARK if widget.palette().color(QPalette.ColorRole.Window).lightness() < 128 else LIGHT
 
 
 def hue(number: int) -> QColor:
