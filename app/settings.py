@@ -60,8 +60,9 @@ APPEARANCE = QT_TRANSLATE_NOOP("settings", "Appearance")
 CANVAS = QT_TRANSLATE_NOOP("settings", "Canvas")
 MASKS = QT_TRANSLATE_NOOP("settings", "Masks")
 LABELS = QT_TRANSLATE_NOOP("settings", "Labels")
+WORDS = QT_TRANSLATE_NOOP("settings", "Words")
 PERFORMANCE = QT_TRANSLATE_NOOP("settings", "Device and memory")
-GROUPS: tuple[str, ...] = (APPEARANCE, CANVAS, MASKS, LABELS, PERFORMANCE)
+GROUPS: tuple[str, ...] = (APPEARANCE, CANVAS, MASKS, LABELS, WORDS, PERFORMANCE)
 
 SETTINGS: tuple[Setting, ...] = (
     Setting(
@@ -161,6 +162,29 @@ SETTINGS: tuple[Setting, ...] = (
         "labels.done_when_leaving", False, "bool", LABELS,
         QT_TRANSLATE_NOOP("settings", "Mark a picture done when leaving it"),
         QT_TRANSLATE_NOOP("settings", "Only pictures that have instances are marked."),
+    ),
+    Setting(
+        "words.text", 0.6, "float", WORDS, QT_TRANSLATE_NOOP("settings", "Weight of the fit to the words"),
+        QT_TRANSLATE_NOOP("settings", "Masks that words found are judged by four parts; this is the first."),
+        minimum=0, maximum=1, step=0.05,
+    ),
+    Setting(
+        "words.compactness", 0.2, "float", WORDS, QT_TRANSLATE_NOOP("settings", "Weight of compactness"),
+        QT_TRANSLATE_NOOP("settings", "Round masks are better than frayed ones."), minimum=0, maximum=1, step=0.05,
+    ),
+    Setting(
+        "words.size", 0.1, "float", WORDS, QT_TRANSLATE_NOOP("settings", "Weight of a usual size"),
+        QT_TRANSLATE_NOOP("settings", "Very small masks and those that fill the picture are worse."),
+        minimum=0, maximum=1, step=0.05,
+    ),
+    Setting(
+        "words.usual_size", 5.0, "float", WORDS, QT_TRANSLATE_NOOP("settings", "Smallest usual size"),
+        QT_TRANSLATE_NOOP("settings", "Lower it when you look for small objects."),
+        minimum=0.01, maximum=50, step=0.5, unit="%",
+    ),
+    Setting(
+        "words.smoothness", 0.1, "float", WORDS, QT_TRANSLATE_NOOP("settings", "Weight of a smooth edge"),
+        QT_TRANSLATE_NOOP("settings", "Masks with ragged edges are worse."), minimum=0, maximum=1, step=0.05,
     ),
     Setting(
         "compute.device", "auto", "choice", PERFORMANCE, QT_TRANSLATE_NOOP("settings", "Device"),

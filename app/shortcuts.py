@@ -95,6 +95,8 @@ ACTIONS: tuple[Action, ...] = (
            QT_TRANSLATE_NOOP("actions", "Box: drag, or two clicks"), ("W",), "annotate", "box", True),
     Action("tool_everything", TOOLS,
            QT_TRANSLATE_NOOP("actions", "Everything: all objects, for picking"), ("G",), "annotate", "grid", True),
+    Action("tool_words", TOOLS,
+           QT_TRANSLATE_NOOP("actions", "Words: all things that they name"), ("T",), "annotate", "words", True),
     Action("tool_lasso", TOOLS, QT_TRANSLATE_NOOP("actions", "Lasso"), ("L",), "annotate", "lasso", True),
     Action("tool_polygon", TOOLS, QT_TRANSLATE_NOOP("actions", "Polygon"), ("P",), "annotate", "polygon", True),
     Action("tool_brush", TOOLS, QT_TRANSLATE_NOOP("actions", "Brush"), ("B",), "annotate", "brush", True),

@@ -16,6 +16,7 @@ from app.session.desk import Opened
 from app.session.everything import EverythingSession
 from app.session.options import Options
 from app.session.prompting import PromptSession
+from app.session.words import WordsSession
 from app.settings import Settings
 from inference.errors import AppError
 from widgets.actions import Actions
@@ -31,6 +32,7 @@ from widgets.panels.instances import InstancesPanel
 from widgets.panels.properties import PropertiesPanel
 from widgets.parts import label
 from widgets.tool_strip import DisplayPanel, ToolStrip
+from widgets.words_bar import WordsBar
 
 _DISPLAY = ("canvas.opacity", "canvas.outline", "canvas.color_by", "canvas.crosshair", "canvas.labels", "canvas.boxes")
 _MASKS = ("masks.threshold", "masks.holes_share", "masks.specks_share")
@@ -45,6 +47,7 @@ class Annotate(QMainWindow):
     Args:
         session: the prompts of the instance being made.
         everything: all objects of the picture, laid out for picking.
+        words: what words name in it.
         undo_classes, redo_classes: of the window, for the classes' menu.
     """
 
@@ -52,7 +55,12 @@ class Annotate(QMainWindow):
     message = Signal(str)
 
     def __init__(
-        self, session: PromptSession, everything: EverythingSession, settings: Settings, parent: QWidget | None = None
+        self,
+        session: PromptSession,
+        everything: EverythingSession,
+        words: WordsSession,
+        settings: Settings,
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self.setWindowFlags(Qt.WindowType.Widget)
@@ -62,7 +70,7 @@ class Annotate(QMainWindow):
             | QMainWindow.DockOption.AllowNestedDocks
         )
         self.setTabPosition(Qt.DockWidgetArea.AllDockWidgetAreas, QTabWidget.TabPosition.North)
-        self._session, self._everything, self._settings = session, everything, settings
+        self._session, self._everything, self._words, self._settings = session, everything, words, settings
         self._opened: Opened | None = None
         self._document: Document | None = None
         self._arranged, self._kept_layout = False, ""
@@ -70,6 +78,7 @@ class Annotate(QMainWindow):
         self.canvas = Canvas()
         self.canvas.set_session(session)
         self.canvas.set_everything(everything)
+        self.canvas.set_words(words)
 
     def build(self, actions: Actions) -> None:
         """Makes panels and tools; the actions come from the window that this is part of."""
@@ -96,6 +105,9 @@ class Annotate(QMainWindow):
         self.everything_bar = EverythingBar(self._everything)
         self.everything_bar.hide()
         column.addWidget(self.everything_bar)
+        self.words_bar = WordsBar(self._words)
+        self.words_bar.hide()
+        column.addWidget(self.words_bar)
         self.class_bar = ClassBar(self._session, settings)
         column.addWidget(self.class_bar)
         column.addWidget(self.canvas, 1)
@@ -230,7 +242,7 @@ class Annotate(QMainWindow):
         self.resizeDocks(stacked, [250, 200, 260], Qt.Orientation.Vertical)
 
     def _connect(self) -> None:
-        sessions = (self._session, self._everything)
+        sessions = (self._session, self._everything, self._words)
         for source in (self.instances, self.classes, self.properties, self.labelling, self.canvas, *sessions):
             source.failed.connect(self.failed)
         for talker in (self.labelling, self.canvas, *sessions):
@@ -238,6 +250,8 @@ class Annotate(QMainWindow):
         self.instances.class_wanted.connect(self.labelling.assign)
         self.canvas.tool_changed.connect(self.strip.show_tool)
         self.canvas.tool_changed.connect(self._on_tool)
+        self.words_bar.keep_wanted.connect(self.canvas.accept)
+        self.words_bar.searched.connect(self.canvas.setFocus)
         self.canvas.brush_changed.connect(self._on_brush)
         self.canvas.lasso_changed.connect(lambda asks: self._settings.set("canvas.lasso_asks", asks))
         self.canvas.undo_changed.connect(self.show_undo)
@@ -279,7 +293,10 @@ class Annotate(QMainWindow):
 
     def _use_tool(self, name: str) -> None:
         self.canvas.set_tool(name)
-        self.canvas.setFocus()
+        if name == "words":
+            self.words_bar.take_up()
+        else:
+            self.canvas.setFocus()
 
     def _on_tool(self, name: str) -> None:
         """The bar is there while its tool is in the hand; on a picture that was not searched the search begins."""
@@ -287,6 +304,10 @@ class Annotate(QMainWindow):
             self.everything_bar.take_up()
         else:
             self.everything_bar.hide()
+        if name == "words" and self._document is not None:
+            self.words_bar.show()
+        else:
+            self.words_bar.hide()
 
     def _on_brush(self, size: float) -> None:
         self._settings.set("canvas.brush_size", round(size))

@@ -54,7 +54,7 @@ class MainWindow(QMainWindow):
         self.setAcceptDrops(True)
         self.setMinimumSize(900, 600)
         settings, shelf, jobs = services.settings, services.shelf, services.jobs
-        self.annotate = Annotate(services.session, services.everything, settings)
+        self.annotate = Annotate(services.session, services.everything, services.words, settings)
         self.actions_ = Actions(self, self, services.shortcuts)
         self.annotate.build(self.actions_)
         self.sort = SortWorkspace(services.sorting, shelf, settings, self.actions_)
@@ -302,6 +302,7 @@ class MainWindow(QMainWindow):
     def _show_document(self, document: Document | None) -> None:
         desk = self._services.desk
         self._services.everything.set_document(document)
+        self._services.words.set_document(document)
         self.annotate.set_document(document, desk.current)
         self._services.session.set_document(document)
         self.messages.clear()
@@ -348,6 +349,7 @@ class MainWindow(QMainWindow):
         if spec is not None and spec.path is not None and taught_one_class(spec.path):
             self.annotate.class_bar.offer()
         self._services.everything.set_model(model)
+        self._services.words.set_model(model)
         self._services.desk.set_model(model)
         self._show_model()
 

@@ -15,6 +15,7 @@ from app.session.prompting import PromptSession
 from app.session.shelf import Shelf
 from app.session.sorting import SortSession
 from app.session.teaching import TeachSession
+from app.session.words import WordsSession
 from app.settings import Settings
 from app.shortcuts import Shortcuts
 from inference import paths
@@ -41,6 +42,7 @@ class Services:
     desk: Desk
     session: PromptSession
     everything: EverythingSession
+    words: WordsSession
     sorting: SortSession
     teaching: TeachSession
     models_dir: str | None
@@ -61,12 +63,13 @@ class Services:
         desk = Desk(runner, settings, recent)
         session = PromptSession(runner, shelf.current)
         everything = EverythingSession(runner, shelf.current)
+        words = WordsSession(runner, lambda: shelf.classifier, settings, shelf.current)
         sorting = SortSession(answers, jobs, shelf, settings)
         teaching = TeachSession(answers, jobs, settings, models_dir)
         shortcuts = Shortcuts(settings)
         return cls(
-            settings, shortcuts, recent, runner, answers, jobs, shelf, desk, session, everything, sorting, teaching,
-            models_dir,
+            settings, shortcuts, recent, runner, answers, jobs, shelf, desk, session, everything, words, sorting,
+            teaching, models_dir,
         )  # fmt: skip
 
     def ask_for_diagnosis(self) -> Ticket:
@@ -84,6 +87,7 @@ class Services:
         self.teaching.close()
         self.session.set_document(None)
         self.everything.set_document(None)
+        self.words.set_document(None)
         self.sorting.set_opened(None)
         self.desk.close()
         if learning:

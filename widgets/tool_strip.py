@@ -7,11 +7,12 @@ from PySide6.QtGui import QActionGroup
 from PySide6.QtWidgets import QLabel, QSlider, QSpinBox, QToolBar, QToolButton, QVBoxLayout, QWidget
 
 from widgets.actions import Actions
-from widgets.parts import calm, label, roomy
+from widgets.parts import calm, label, name_rest, roomy
 
 TOOL_ACTIONS = {
     "points": "tool_points",
     "box": "tool_box",
+    "words": "tool_words",
     "everything": "tool_everything",
     "lasso": "tool_lasso",
     "polygon": "tool_polygon",
@@ -33,7 +34,7 @@ class ToolStrip(QToolBar):
         self.setProperty("role", "tools")
         self.setMovable(False)
         self.setOrientation(Qt.Orientation.Vertical)
-        self.setIconSize(QSize(22, 22))
+        self.setIconSize(QSize(20, 20))
         self.toggleViewAction().setEnabled(False)
         self._actions = actions
         group = QActionGroup(self)
@@ -53,6 +54,7 @@ class ToolStrip(QToolBar):
             if action is not None:
                 button.setAccessibleName(action.text())
                 button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        name_rest(self)
 
     def show_tool(self, name: str) -> None:
         """The canvas changed to this tool."""

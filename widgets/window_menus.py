@@ -15,8 +15,8 @@ from widgets.actions import Actions
 
 NEEDS_PICTURE = (
     "previous", "next", "first", "last", "next_todo", "done_next", "flag", "show_in_folder", "tool_points", "tool_box",
-    "tool_everything", "tool_lasso", "tool_polygon", "tool_brush", "tool_eraser", "tool_select", "smaller", "larger",
-    "accept", "next_candidate", "drop", "refine", "class_aware", "compare_models",
+    "tool_words", "tool_everything", "tool_lasso", "tool_polygon", "tool_brush", "tool_eraser", "tool_select",
+    "smaller", "larger", "accept", "next_candidate", "drop", "refine", "class_aware", "compare_models",
     "delete", "cut", "copy", "paste", "duplicate", "select_all", "union",
     "subtract", "intersect", "fill_holes", "split_parts", "clear_class", "hide_masks", "fit", "actual_size",
     "zoom_in", "zoom_out", "zoom_to_selection",
@@ -35,8 +35,8 @@ _PLANS: Mapping[str, Sequence[str]] = {
     EDIT: ("undo", "redo", "undo_classes", "redo_classes", "-", "cut", "copy", "paste", "duplicate",
            "select_all", "-", "delete"),
     PICTURES: ("previous", "next", "first", "last", "next_todo", "-", "done_next", "flag", "-", "find"),
-    TOOLS: ("tool_points", "tool_box", "tool_everything", "tool_lasso", "tool_polygon", "tool_brush", "tool_eraser",
-            "tool_select", "-", "smaller", "larger", "-", "class_aware", "compare_models"),
+    TOOLS: ("tool_points", "tool_box", "tool_words", "tool_everything", "tool_lasso", "tool_polygon", "tool_brush",
+            "tool_eraser", "tool_select", "-", "smaller", "larger", "-", "class_aware", "compare_models"),
     INSTANCES: ("accept", "next_candidate", "drop", "refine", "-", "union", "subtract", "intersect",
                 "fill_holes", "split_parts", "-", "clear_class"),
     SORTING: ("sort_accept", "sort_reject", "sort_accept_above", "sort_useful", "-", "sort_new_class", "sort_remove",

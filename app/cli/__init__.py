@@ -30,6 +30,7 @@ from app.cli import (
     robustness,
     segment,
     sort,
+    text_segment,
     train,
 )
 from app.cli.output import INTERRUPTED, SOME_FAILED, USAGE, Session, report_failure, speak_utf8, tell_machines
@@ -75,6 +76,7 @@ def build(open_window: OpenWindow, *, supervised: bool = False) -> typer.Typer:
     for command in (
         segment,
         everything,
+        text_segment,
         classify,
         cutout,
         sort,

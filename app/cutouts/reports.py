@@ -75,10 +75,40 @@ def gallery(
         groups.setdefault((record.label or NONE_OF_THESE) if record.scores else "", []).append(record)
     embedded = {record.source for record in records[:_EMBEDDED]}
     sections = "".join(
-        _section(label, members, [_card(ledger, r, r.source in embedded) for r in members])
+        gallery_section(label, [_card(ledger, r, r.source in embedded) for r in members])
         for label, members in groups.items()
         if members
     )
+    return gallery_page(
+        title,
+        f"{len(records):,} pictures" + (f", {len(failures):,} not done" if failures else ""),
+        "point at a picture to see it before the cut",
+        labels,
+        sections,
+        scores,
+        failures,
+        MARK,
+    )
+
+
+def gallery_page(
+    title: str,
+    subtitle: str,
+    hint: str,
+    labels: Counter[str],
+    sections: str,
+    table: str,
+    failures: Sequence[AppError],
+    mark: str,
+) -> str:
+    """The page of a gallery, as other commands fill it too.
+
+    Args:
+        labels: what the buttons choose by, with how many pictures each.
+        sections: of `gallery_section`.
+        table: the name of the table beside it.
+        mark: what the page is known by as one of ours.
+    """
     chips = "".join(
         f'<button data-group="{html.escape(label)}">{html.escape(label)} <b>{count}</b></button>'
         for label, count in labels.most_common()
@@ -86,17 +116,19 @@ def gallery(
     page = Template(paths.resource("cutouts.html").read_text(encoding="utf-8"))
     return page.substitute(
         title=html.escape(title),
-        subtitle=f"{len(records):,} pictures" + (f", {len(failures):,} not done" if failures else ""),
+        subtitle=subtitle,
+        hint=hint,
         chips=chips,
         sections=sections,
-        scores=scores,
+        scores=table,
         failures=_failures(failures),
-        mark=MARK,
+        mark=mark,
     )
 
 
-def _section(label: str, members: Sequence[Record], cards: Sequence[str]) -> str:
-    heading = f"<h2>{html.escape(label)} <small>{len(members):,}</small></h2>" if label else ""
+def gallery_section(label: str, cards: Sequence[str]) -> str:
+    """Cards below a heading; without a label there is none."""
+    heading = f"<h2>{html.escape(label)} <small>{len(cards):,}</small></h2>" if label else ""
     return f'<section data-group="{html.escape(label)}">{heading}<div class="grid">{"".join(cards)}</div></section>'
 
 
@@ -104,15 +136,21 @@ def _card(ledger: Ledger, record: Record, embedded: bool) -> str:
     name = Path(record.source).name
     after = _picture(ledger, f"{record.thumbnail}-after.webp", embedded)
     before = _picture(ledger, f"{record.thumbnail}-before.webp", embedded)
-    bars = "".join(
+    bars = sorted(record.scores.items(), key=lambda pair: -pair[1])[:_BARS]
+    return gallery_card(quote(_utf8(record.file)), name, before, after, bars)
+
+
+def gallery_card(link: str, name: str, before: str, after: str, bars: Sequence[tuple[str, float]]) -> str:
+    """A picture with what was made of it; `before` shows while it is pointed at. `bars` are shares 0..1 with words."""
+    told = "".join(
         f'<li><i style="width:{max(value, 0) * 100:.1f}%"></i><span>{html.escape(item)}</span><b>{value:.0%}</b></li>'
-        for item, value in sorted(record.scores.items(), key=lambda pair: -pair[1])[:_BARS]
+        for item, value in bars
     )
     return (
-        f'<a class="card" href="{html.escape(quote(_utf8(record.file)))}" data-name="{html.escape(name.lower())}">'
+        f'<a class="card" href="{html.escape(link)}" data-name="{html.escape(name.lower())}">'
         f'<span class="shot"><img class="after" loading="lazy" src="{after}" alt="{html.escape(name)}">'
         f'<img class="before" loading="lazy" src="{before}" alt=""></span>'
-        f'<span class="name">{html.escape(name)}</span>' + (f"<ul>{bars}</ul>" if bars else "") + "</a>"
+        f'<span class="name">{html.escape(name)}</span>' + (f"<ul>{told}</ul>" if told else "") + "</a>"
     )
 
 

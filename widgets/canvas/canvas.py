@@ -18,6 +18,7 @@ from app.labels import ClassList
 from app.selection import Selection
 from app.session.everything import EverythingSession
 from app.session.prompting import PromptSession
+from app.session.words import WordsSession
 from inference.errors import AppError
 from widgets.canvas import markers, menus
 from widgets.canvas.desk import Desk
@@ -93,6 +94,7 @@ class Canvas(CanvasLooks):
         self.desk.created.connect(self.created)
         self.desk.undo_changed.connect(self.undo_changed)
         self.desk.menu_wanted.connect(self.open_menu)
+        self.desk.tool_wanted.connect(self.set_tool)
         self.desk.masks_wanted.connect(lambda: self.set_display(hidden=False))
         self.desk.selection.changed.connect(self._on_selection)
 
@@ -153,6 +155,12 @@ class Canvas(CanvasLooks):
         """All objects of the picture, for the tool "everything"."""
         self.desk.everything = session
         session.changed.connect(self._on_pieces)
+        session.hover_changed.connect(self.update)
+
+    def set_words(self, session: WordsSession) -> None:
+        """What words name, for the tool "words"."""
+        self.desk.words = session
+        session.changed.connect(self._tools["words"].refresh)
         session.hover_changed.connect(self.update)
 
     def set_classes(self, classes: ClassList | None) -> None:

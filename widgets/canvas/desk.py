@@ -16,6 +16,7 @@ from app.selection import Selection
 from app.session.edits import SelectionEdits
 from app.session.everything import EverythingSession
 from app.session.prompting import PromptSession
+from app.session.words import WordsSession
 from inference.errors import AppError
 from widgets.canvas.overlay import Overlay
 from widgets.canvas.view import View
@@ -68,6 +69,8 @@ class Desk(QObject):
     created = Signal(list)
     undo_changed = Signal()
     menu_wanted = Signal(QPointF)
+    tool_wanted = Signal(str)
+    """What was begun with one tool goes on with another."""
     masks_wanted = Signal()
     """Something is edited by hand: masks that are hidden have to be seen."""
 
@@ -78,6 +81,7 @@ class Desk(QObject):
         self.selection = Selection(parent=self)
         self.session: PromptSession | None = None
         self.everything: EverythingSession | None = None
+        self.words: WordsSession | None = None
         self.classes: ClassList | None = None
         self.current_class: int | None = None
         self.brush_size = 24.0

@@ -11,9 +11,10 @@ from widgets.canvas.tools.lasso import LassoTool
 from widgets.canvas.tools.points import PointsTool
 from widgets.canvas.tools.polygon import PolygonTool
 from widgets.canvas.tools.select import SelectTool
+from widgets.canvas.tools.words import WordsTool
 
 KINDS: tuple[type[Tool], ...] = (
-    PointsTool, BoxTool, EverythingTool, LassoTool, PolygonTool, BrushTool, EraserTool, SelectTool
+    PointsTool, BoxTool, WordsTool, EverythingTool, LassoTool, PolygonTool, BrushTool, EraserTool, SelectTool
 )  # fmt: skip
 TOOLS: tuple[str, ...] = tuple(kind.name for kind in KINDS)
 
