@@ -5,17 +5,24 @@ Pictures are (H, W, 3) uint8, values stay whole numbers from 0 to 255. Another p
     @perturbation("fog", "Fog", "share of white", (0.0, 0.1, 0.2))
     def fog(rgb, level, rng):
         return clamped(rgb * (1 - level) + 255 * level)
+
+`register` does the same for a function that is there already, and `load` runs files of one's own that do either.
 """
 
 from __future__ import annotations
 
+import importlib.util
+import re
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+
+from inference.errors import UsageError
 
 Rgb = npt.NDArray[np.uint8]
 Function = Callable[[Rgb, float, np.random.Generator], Rgb]
@@ -48,16 +55,63 @@ class Perturbation:
 REGISTRY: dict[str, Perturbation] = {}
 
 
-def perturbation(name: str, title: str, unit: str, levels: tuple[float, ...]) -> Callable[[Function], Function]:
-    """Registers the function below it. ValueError when the name is taken."""
+def register(name: str, title: str, unit: str, levels: Sequence[float], function: Function) -> Perturbation:
+    """Adds a perturbation to `REGISTRY`, from where the command line, the reports and the window take them.
 
-    def register(function: Function) -> Function:
-        if name in REGISTRY:
-            raise ValueError(f"there is a perturbation {name!r} already")
-        REGISTRY[name] = Perturbation(name, title, unit, levels, function)
+    Args:
+        name: small letters, digits and dashes; on the command line and in file names.
+        levels: the first leaves the picture as it is; at least two.
+
+    Raises:
+        ValueError: the name is taken or cannot be one, or there are too few levels.
+    """
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", name):
+        raise ValueError(f"{name!r} cannot be a name: small letters, digits and dashes can")
+    if name in REGISTRY:
+        raise ValueError(f"there is a perturbation {name!r} already")
+    if len(levels) < 2:
+        raise ValueError(f"the perturbation {name!r} needs two levels at least")
+    REGISTRY[name] = made = Perturbation(name, title, unit, tuple(levels), function)
+    return made
+
+
+def perturbation(name: str, title: str, unit: str, levels: Sequence[float]) -> Callable[[Function], Function]:
+    """Registers the function below it, as `register` does."""
+
+    def decorate(function: Function) -> Function:
+        register(name, title, unit, levels, function)
         return function
 
-    return register
+    return decorate
+
+
+def load(files: Iterable[str | Path]) -> None:
+    """Runs Python files that register perturbations. They are programs: only run what you trust.
+
+    A file that was loaded before is left aside. UsageError when one is missing, fails, or registers nothing.
+    """
+    for file in map(Path, files):
+        place = str(file.absolute())
+        if place in _LOADED:
+            continue
+        spec = importlib.util.spec_from_file_location(f"winnow_perturbations_{len(_LOADED)}", place)
+        if not file.is_file() or spec is None or spec.loader is None:
+            raise UsageError("There is no such Python file.", file, "Give a .py file that registers perturbations.")
+        before = set(REGISTRY)
+        try:
+            spec.loader.exec_module(importlib.util.module_from_spec(spec))
+        except Exception as error:  # a person's own program: whatever it raises is for them to read
+            raise UsageError(
+                f"The file failed: {type(error).__name__}: {error}.",
+                file,
+                "Mend it; docs/evaluation.md has an example.",
+            ) from error
+        if set(REGISTRY) == before:
+            raise UsageError("The file registers no perturbation.", file, "docs/evaluation.md has an example.")
+        _LOADED.add(place)
+
+
+_LOADED: set[str] = set()
 
 
 def clamped(values: npt.NDArray[np.floating] | npt.NDArray[np.integer]) -> Rgb:

@@ -31,6 +31,7 @@ class RobustnessRequest:
         seed: chooses the objects under `limit`, and all that is random in the perturbations.
         device: where the models run; always in float32.
         models_dir: where models are kept.
+        plugins: Python files of the person's own that register further perturbations.
     """
 
     models: tuple[str, ...]
@@ -45,6 +46,7 @@ class RobustnessRequest:
     seed: int = 0
     device: str | None = None
     models_dir: str | None = None
+    plugins: tuple[str, ...] = ()
 
     lane: ClassVar[str] = "child"
 
@@ -53,7 +55,8 @@ class RobustnessRequest:
         words = ["robustness", *self.models, "--data", self.data, "--out", self.out, "--split", self.split]
         words += ["--min-area", str(self.min_area), "--exclude", ",".join(self.exclude), "--limit", str(self.limit)]
         words += ["--border", self.border, "--seed", str(self.seed)]
-        words += [word for name in self.perturbations for word in ("--perturbation", name)]
+        words += [word for name in self.perturbations for word in ("--only", name)]
+        words += [word for file in self.plugins for word in ("--with", file)]
         words += ["--force-device", self.device] if self.device else []
         return [*words, "--models-dir", self.models_dir] if self.models_dir else words
 
@@ -76,13 +79,14 @@ class RobustnessResult:
 def run(request: RobustnessRequest, context: Context) -> RobustnessResult:
     """Raises UsageError, FormatError, ModelError, StorageError; Cancelled, after which the same request goes on."""
     from inference.engines import device as devices
-    from inference.evaluation import robustness
+    from inference.evaluation import perturbations, robustness
     from inference.evaluation.contenders import contenders
     from inference.evaluation.measure import border_of
     from inference.evaluation.objects import choose_objects, no_objects
     from inference.training.data import find_data
     from inference.weights.checks import sha256_of
 
+    perturbations.load(request.plugins)
     chosen_ones = _perturbations(request.perturbations)
     unsure = border_of(request.border)
     taking_part = contenders(request.models, request.models_dir)
@@ -97,6 +101,8 @@ def run(request: RobustnessRequest, context: Context) -> RobustnessResult:
         "data": str(Path(request.data).absolute()),
         **{k: getattr(request, k) for k in ("split", "min_area", "exclude", "limit", "border", "seed")},
     }
+    if request.plugins:  # answers to another version of a function are no answers
+        settings["plugins"] = sorted(sha256_of(Path(file)) for file in request.plugins)
     ledger = robustness.Ledger(Path(request.out), settings, {c.label: sha256_of(c.file) for c in taking_part})
     devices.apply(device)
     test = _Test(pictures, chosen_ones, unsure, request, ledger, context, len(taking_part))

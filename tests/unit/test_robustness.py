@@ -239,7 +239,76 @@ def test_another_perturbation_is_one_more_function(monkeypatch: pytest.MonkeyPat
 def test_the_command_line_says_the_same(tmp_path: Path) -> None:
     request = _request(tmp_path, "out", ("starter", "b.pt"), device="cpu", models_dir="m")
     words = request.argv()
-    assert words[:3] == ["robustness", "starter", "b.pt"] and words.count("--perturbation") == 2
+    assert words[:3] == ["robustness", "starter", "b.pt"] and words.count("--only") == 2
     answer = {"models": {"a": {}}, "report": "r.html", "failures": [{"message": "M", "path": None, "remedy": None}]}
     parsed = RobustnessRequest.parse(answer)
     assert parsed.figures == {"a": {}} and parsed.failures[0].message == "M"
+
+
+FOG = """
+from inference.evaluation.perturbations import clamped, perturbation
+
+@perturbation("fog", "Fog", "share of white", (0.0, 0.5))
+def fog(rgb, level, rng):
+    return clamped(rgb * (1 - level) + 255 * level)
+"""
+
+
+@pytest.fixture
+def _own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test registers is gone after it."""
+    monkeypatch.setattr(perturbations, "_LOADED", set())
+    before = dict(REGISTRY)
+    yield
+    REGISTRY.clear()
+    REGISTRY.update(before)
+
+
+@pytest.mark.usefixtures("_own_registry")
+def test_a_function_is_registered_and_tested(tmp_path: Path) -> None:
+    made = perturbations.register("darker", "Darker", "taken away", [0, 50], lambda rgb, level, rng: rgb - int(level))
+    assert REGISTRY["darker"] is made and made.levels == (0, 50)
+    for name, levels in (("darker", (0, 1)), ("Not a name", (0, 1)), ("short", (0,))):
+        with pytest.raises(ValueError):
+            perturbations.register(name, "t", "u", levels, lambda rgb, level, rng: rgb)
+
+
+@pytest.mark.usefixtures("_own_registry")
+def test_files_of_ones_own_take_part_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from app import cli
+
+    file = tmp_path / "fog.py"
+    file.write_text(FOG)
+    assert cli.run(["robustness", "--list", "--with", str(file), "--json"], lambda *_, **__: 0) == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert [one["name"] for one in listed] == [*EIGHT, "fog"] and listed[-1]["levels"] == [0.0, 0.5]
+    model = save_checkpoint(build_model(TINY), TINY, tmp_path / "tiny.safetensors")
+    words = ["robustness", str(model), "--data", str(write_scene(tmp_path, 1)), "--out", str(tmp_path / "out"),
+             "--only", "fog", "--with", str(file), "--json"]  # fmt: skip
+    assert cli.run(words, lambda *_, **__: 0) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert list(figures["models"]["tiny"]) == ["fog"] and "Fog" in Path(figures["report"]).read_text("utf-8")
+    request = RobustnessRequest(("m",), "d", "o", ("fog",), plugins=(str(file),))
+    assert request.argv()[-4:] == ["--only", "fog", "--with", str(file)]
+    file.write_text(FOG + "\n# another version\n")
+    assert cli.run(words, lambda *_, **__: 0) == 2
+    assert "other pictures, settings" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("_own_registry")
+@pytest.mark.parametrize(
+    ("text", "words"), [(None, "no such Python file"), ("1/0", "ZeroDivisionError"), ("", "nothing")]
+)
+def test_files_that_register_nothing_are_refused(tmp_path: Path, text: str | None, words: str) -> None:
+    file = tmp_path / "own.py"
+    if text is not None:
+        file.write_text(text)
+    with pytest.raises(UsageError, match=words.replace("nothing", "registers no perturbation")):
+        perturbations.load([file])
+
+
+def test_the_command_says_what_it_needs(capsys: pytest.CaptureFixture[str]) -> None:
+    from app import cli
+
+    assert cli.run(["robustness", "starter"], lambda *_, **__: 0) == 2
+    assert "--data and --out are needed" in capsys.readouterr().err
