@@ -151,8 +151,6 @@ class MainWindow(QMainWindow):
             settings.set("window.workspace", self.workspace)
             settings.set("sort.layout", self.sort.layout_text())
         self.hide()  # a training that writes its checkpoint takes some seconds
-        if self._services.teaching.busy:
-            self.hide()  # the training writes its state, which may take a moment
         self._services.close()
         self.annotate.canvas.close_down()
         super().closeEvent(event)

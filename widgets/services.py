@@ -24,9 +24,6 @@ from inference.protocol import Ticket
 from inference.worker.options import WorkerOptions
 from inference.worker.thread import ThreadRunner
 
-_STATE_S = 20.0
-"""So long a training may take to write its state when the window closes: half a second, unless the machine is busy."""
-
 
 @dataclass(frozen=True)
 class Services:
@@ -82,7 +79,6 @@ class Services:
 
     def close(self) -> None:
         """Stops flows and jobs, then lets the folder go; a training writes its state first. Twice is harmless."""
-        learning = self.teaching.busy
         self.answers.close()
         self.teaching.close()
         self.session.set_document(None)
@@ -90,10 +86,7 @@ class Services:
         self.words.set_document(None)
         self.sorting.set_opened(None)
         self.desk.close()
-        if learning:
-            self.runner.close(_STATE_S)
-        else:
-            self.runner.close()
+        self.runner.close()
 
 
 def worker_options(settings: Settings, models_dir: str | None, force_device: str | None) -> WorkerOptions:

@@ -56,7 +56,9 @@ def sam2(
     preset: Annotated[
         str | None,
         typer.Option(
-            "--preset", "--config", help="pets-cpu-256, finetune-sam2.1, from-scratch, starter, or a YAML file."
+            "--preset",
+            "--config",
+            help="pets-cpu-256, one-class-256, finetune-sam2.1, from-scratch, starter, or a YAML file.",
         ),
     ] = None,
     trunk_weights: Annotated[

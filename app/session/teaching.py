@@ -123,11 +123,6 @@ class TeachSession(QObject):
     def run(self, folder: Path) -> Run | None:
         return self._runs.get(folder)
 
-    @property
-    def busy(self) -> bool:
-        """A run of this window waits or goes on."""
-        return any(run.phase for run in self._runs.values())
-
     def refresh(self) -> None:
         """Looks for runs that came or went, in the background."""
         self._start(self._refresh())

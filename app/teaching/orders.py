@@ -39,6 +39,11 @@ RECIPES: tuple[Recipe, ...] = (
                                       "Made for pets; fits 50 pictures of your own."),
     ),
     Recipe(
+        "one-class-256", QT_TRANSLATE_NOOP("teaching", "One class, that clicks then know"),
+        QT_TRANSLATE_NOOP("teaching", "The same, and the model learns to find the class by itself, so that clicks "
+                                      "decide their own sign. For pictures with one object each."),
+    ),
+    Recipe(
         "starter", QT_TRANSLATE_NOOP("teaching", "All kinds of objects, any computer"),
         QT_TRANSLATE_NOOP("teaching", "384 pixels, clicks and boxes, several objects a picture; an hour. "
                                       "How the built-in model was made."),

@@ -11,12 +11,15 @@ from inference.training.config import TrainConfig, make_config, presets
 
 
 def test_the_presets_are_what_they_promise() -> None:
-    assert set(presets()) == {"pets-cpu-256", "finetune-sam2.1", "from-scratch", "starter"}
+    assert set(presets()) == {"pets-cpu-256", "one-class-256", "finetune-sam2.1", "from-scratch", "starter"}
     made = {name: make_config(name) for name in presets()}
     pets, scratch = made["pets-cpu-256"], made["from-scratch"]
     assert (pets.image_size, pets.epochs, pets.trunk_learning_rate) == (256, 40, 5e-6)
     assert pets.pictures in (1, 2) and pets.rounds == (0, 0, 0, 1) and pets.box_share == pets.mask_share == 0
     assert (scratch.image_size, scratch.scratch, scratch.drop_path) == (256, "sam2.1-base-plus", 0.1)
+    one_class = made["one-class-256"]
+    changed = {"point_share": 0.7, "box_share": 0.3, "whole_box_share": 1.0}
+    assert one_class == pets.model_copy(update=changed)
     assert made["finetune-sam2.1"].layer_decay < 1
 
 
