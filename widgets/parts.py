@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
     QProgressBar,
     QPushButton,
     QSizePolicy,
+    QToolBar,
     QToolButton,
     QWidget,
 )
@@ -91,6 +92,15 @@ def action_tool(action: QAction, size: int = 18) -> QToolButton:
     made.setAccessibleName(action.text().replace("&", ""))
     made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
     return made
+
+
+def name_rest(bar: QToolBar) -> None:
+    """Gives the button for what does not fit into a tool bar a name, and an icon that style sheets leave out."""
+    chevron = "chevron-right" if bar.orientation() is Qt.Orientation.Horizontal else "chevron-down"
+    for rest in bar.findChildren(QToolButton, "qt_toolbar_ext_button"):
+        rest.setIcon(icon(chevron))
+        rest.setIconSize(QSize(12, 12))
+        named(rest, QCoreApplication.translate("parts", "More"))
 
 
 class Picture(QWidget):

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QButtonGroup, QLabel, QMenu, QSizePolicy, QToolBar
 from app.session.shelf import Shelf
 from widgets.actions import Actions
 from widgets.icons import app_icon, icon
-from widgets.parts import action_tool, label
+from widgets.parts import action_tool, label, name_rest
 
 WORKSPACES = ("annotate", "sort", "models")
 
@@ -61,6 +61,7 @@ class TopBar(QToolBar):
         self.addWidget(action_tool(actions["export"]))
         self.addWidget(action_tool(actions["settings"]))
         self.addWidget(action_tool(actions["shortcuts"]))
+        name_rest(self)
         shelf.current_changed.connect(lambda _: self.show_model())
         shelf.loading.connect(lambda _: self.show_model(loading=True))
         shelf.loaded.connect(lambda _model, _device: self.show_model())

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
-from PySide6.QtGui import QWheelEvent
-from PySide6.QtWidgets import QAbstractButton, QApplication, QPushButton, QWidget
+from PySide6.QtGui import QImage, QWheelEvent
+from PySide6.QtWidgets import QAbstractButton, QApplication, QPushButton, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from app import settings as settings_module
@@ -146,6 +146,19 @@ def test_a_folder_that_goes_away_under_the_window(
     assert not window.notices.messages and desktop.document.image_id == "b.png"
     desktop.do("flag")
     assert desktop.document.state is ImageState.FLAGGED
+
+
+def test_what_does_not_fit_into_a_tool_bar_is_behind_a_button_one_can_see(desktop: Desktop, tmp_path: Path) -> None:
+    desktop.open(pictures(tmp_path / "p"))
+    window = desktop.window
+    window.resize(900, 600)
+    bars = (window.top, window.annotate.strip)
+    desktop.until(lambda: all(bar.findChild(QToolButton, "qt_toolbar_ext_button").isVisible() for bar in bars))
+    for bar in bars:
+        rest = bar.findChild(QToolButton, "qt_toolbar_ext_button")
+        assert rest.accessibleName() and not rest.icon().isNull()
+        drawn = rest.grab().toImage().convertToFormat(QImage.Format.Format_RGB32)
+        assert len({drawn.pixel(x, y) for x in range(drawn.width()) for y in range(drawn.height())}) > 2
 
 
 def test_rows_of_the_settings_do_not_overlap(desktop: Desktop) -> None:

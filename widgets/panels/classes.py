@@ -72,6 +72,7 @@ class ClassesPanel(QWidget):
         self.name.returnPressed.connect(self.add_typed)
         self._empty = label("", "muted", wrap=True)
         self._empty.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self._empty.setMinimumHeight(2 * self._empty.fontMetrics().lineSpacing())
         self._add = tool("plus", self.tr("Add this class"), self.add_typed, 16)
         row = QHBoxLayout()
         row.setSpacing(4)
