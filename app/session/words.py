@@ -19,7 +19,7 @@ from inference.protocol import ImageRef, Priority, Progress, Ticket
 from inference.text_segment import TextOptions, Weights, WordMask, bare, phrases
 
 KEY = "words"
-_SEARCH = TextOptions(least_text=0.4, relative=0.3)  # the slider asks for more; moving it back shows what is there
+_LEAST = 0.4  # the slider asks for more; moving it back shows what is there already
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -223,8 +223,7 @@ class WordsSession(QObject):
         usable = weights if any((weights.text, weights.compactness, weights.size, weights.smoothness)) else Weights()
         smallest = get("words.usual_size") / 100
         return TextOptions(
-            least_text=_SEARCH.least_text,
-            relative=_SEARCH.relative,
+            least_text=_LEAST,
             weights=usable,
             size_range=(smallest, max(TextOptions().size_range[1], smallest)),
         )

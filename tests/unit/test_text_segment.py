@@ -334,6 +334,7 @@ def test_the_notice_of_a_fallback_comes_before_the_first_picture(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_a_hundred_megapixels_fit_into_memory(folder: Path, tmp_path: Path) -> None:
     """Against the same work on a small picture: the rest of the memory is the program's and the models'."""
     code = f"""

@@ -12,7 +12,7 @@ from inference.prompts import Box
 
 Float32 = npt.NDArray[np.float32]
 
-SHARES = (1.0, 0.6, 0.36)  # of the shorter side
+SHARES = (1.0, 0.5)  # of the shorter side; what is smaller, the grid of points finds
 _STEP = 0.5  # of a window
 
 

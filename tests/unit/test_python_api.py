@@ -1,0 +1,56 @@
+"""`from inference import …`: the page's examples run as they stand, and importing costs nothing."""
+
+from __future__ import annotations
+
+import doctest
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import inference
+from inference.errors import ImageError, UsageError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(autouse=True)
+def models_are_let_go() -> Iterator[None]:
+    yield
+    from inference import api
+
+    for device in (None, "cpu"):
+        api._runner(device).models.release()
+    api._runner.cache_clear()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_the_examples_of_the_page_are_true(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    failed, tried = doctest.testfile(str(ROOT / "docs" / "python-api.md"), module_relative=False)
+    assert failed == 0 and tried > 15
+
+
+def test_importing_it_imports_no_torch() -> None:
+    code = "import sys, inference; from inference import segment_text; assert 'torch' not in sys.modules"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_only_what_is_there_can_be_had() -> None:
+    assert set(inference.__all__) == {"cutout", "segment_everything", "segment_text"}
+    with pytest.raises(AttributeError):
+        inference.segment_video  # noqa: B018
+
+
+def test_pixels_that_are_no_picture_and_options_that_are_none_are_refused() -> None:
+    with pytest.raises(ImageError):
+        inference.segment_text(np.zeros((4, 4, 3), np.float32), "a cat")
+    with pytest.raises(ImageError):
+        inference.segment_text("/nowhere/at-all.png", "a cat", device="cpu")
+    with pytest.raises(UsageError):
+        inference.segment_everything(np.zeros((4, 4, 3), np.uint8), points=3)
