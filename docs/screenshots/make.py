@@ -67,6 +67,11 @@ def main() -> None:
         suggestion = services.session.suggestion
         return suggestion is not None and suggestion.mask is not None
 
+    def ready() -> None:
+        """The model has seen the picture, and nothing is said of what was before."""
+        until("the model to see the picture", lambda: "ready" in window.status.cache.text)
+        window.status.say("")
+
     def box(stem: str, name: str) -> None:
         services.desk.show(known[stem].file.name)
         services.session.set_box(known[stem].box)
@@ -96,11 +101,13 @@ def main() -> None:
             services.desk.done_and_next()
         services.desk.show("flower.jpg")
         window.annotate.selection.set([services.desk.document.instances[0].id])
+        ready()
         grab("annotate-light")
 
     def dark() -> None:
         theme.choose("dark")
-        services.desk.show("coffee.jpg")
+        services.desk.show("temple.jpg")
+        ready()
         grab("annotate-dark")
         window.show_workspace("models")
         grab("models-dark")
@@ -130,7 +137,7 @@ def sort(window: MainWindow, services: Services, until: Until, grab: Callable[[s
     from widgets.sort.prompt_editor import PromptEditor
 
     session, page = services.sorting, window.sort
-    names = ("cat", "raccoon", "person", "flower", "rocket", "building", "cup")
+    names = ("cat", "person", "flower", "building", "cup")
     window.show_workspace("sort")
     page.grid.select_ids(["cat.jpg"])
     page.file("animals/cat")
@@ -142,9 +149,9 @@ def sort(window: MainWindow, services: Services, until: Until, grab: Callable[[s
     if with_model:
         until("suggestions for all", lambda: len(session.suggestions) == len(page.model.ids()))
         session.set_level(0.6)
-    page.grid.select_ids(["raccoon.jpg"])
+    page.grid.select_ids(["temple.jpg"])
     grab("sort-light")
-    window.dialogs.edit_prompts("raccoon.jpg")
+    window.dialogs.edit_prompts("temple.jpg")
     editor = window.findChild(PromptEditor)
     if with_model:
         until("scores in the prompt editor", lambda: bool(editor.bars.rows()))
