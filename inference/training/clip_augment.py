@@ -11,7 +11,7 @@ from inference.training.clip_pictures import Packed
 Rgb = npt.NDArray[np.uint8]
 
 _COARSE = 0.5  # share of views that are shrunk to few pixels first
-_COARSE_SIDES = (28, 96)
+_COARSE_SIDES = (24, 96)
 
 
 def view(picture: Rgb, side: int, rng: np.random.Generator) -> Rgb:
@@ -23,7 +23,7 @@ def view(picture: Rgb, side: int, rng: np.random.Generator) -> Rgb:
     x, y = rng.uniform(0, width - w), rng.uniform(0, height - h)
     crop = picture[int(y) : max(int(y + h), int(y) + 4), int(x) : max(int(x + w), int(x) + 4)]
     if rng.random() < _COARSE:
-        coarse = int(rng.integers(*_COARSE_SIDES))
+        coarse = round(np.exp(rng.uniform(*np.log(_COARSE_SIDES))))
         if coarse < min(crop.shape[:2]):
             crop = cv2.resize(crop, (coarse, coarse), interpolation=cv2.INTER_AREA)
     interpolation = (

@@ -38,6 +38,7 @@ TRUNK = "mobilenetv2_100"
 _THREADS = 2
 _RIDGE = 1.0
 _CROPS = 0.5  # of the draws are crops nobody named
+_GENERAL = 0.4  # of the draws show more general names ("truck") equally often, since those are what people sort by
 
 
 @dataclass(frozen=True)
@@ -202,10 +203,12 @@ class Trainer:
         labels = self.packed.label
         named = labels >= 0
         group = np.where(named, labels, len(self.positives) + self.teacher.argmax(1).numpy())
-        draws = 1 / np.sqrt(np.bincount(group)[group])
+        sizes = np.bincount(group)
+        draws = 1 / np.sqrt(sizes[group])
         crops = 0.0 if named.all() else _CROPS
         draws[named] *= (1 - crops) / draws[named].sum()
         draws[~named] *= crops / max(draws[~named].sum(), 1e-9)
+        draws = (1 - _GENERAL) * draws + _GENERAL * self._by_general_name(group, sizes)
         asked = np.bincount(labels[named], draws[named], len(self.positives))
         of_class = torch.from_numpy(draws[~named]) @ self.teacher[torch.from_numpy(~named)].double()
         np.add.at(asked, self.class_index, of_class.numpy())
@@ -216,6 +219,25 @@ class Trainer:
             for parent in above:
                 shares[self.place[parent]] += asked[label] * (1 - self.recipe.own_name) / len(above)
         return draws / draws.sum(), torch.from_numpy(np.log(shares)).float()
+
+    def _by_general_name(self, group: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        """Draws that show every more general name equally often, and of it every kind equally often.
+
+        Args:
+            group: for each picture its name, or the teacher's guess: what `sizes` counts.
+        """
+        names = len(self.positives)
+        kinds: dict[int, list[int]] = {}
+        for kind in np.flatnonzero(sizes).tolist():
+            own = kind if kind < names else int(self.class_index[kind - names])
+            for name in self.positives[own][1:]:
+                kinds.setdefault(name, []).append(kind)
+        if not kinds:
+            return np.full(len(group), 1 / len(group))
+        of_kind = np.zeros(len(sizes))
+        for below in kinds.values():
+            of_kind[below] += 1 / len(kinds) / len(below)
+        return np.asarray(of_kind[group] / sizes[group])
 
     def rows(self, step: int) -> npt.NDArray[np.int64]:
         """The pictures of a step."""
