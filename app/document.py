@@ -20,6 +20,7 @@ from inference.errors import AppError, StorageError, UsageError
 _GEOMETRY = ("mask", "polygon")
 _FIELDS = ("mask", "class_id", "score", "source", "prompts", "polygon", "locked", "visible", "note")
 _ADD = QT_TRANSLATE_NOOP("History", "Add instance"), QT_TRANSLATE_NOOP("History", "Add %n instances")
+KEEP = QT_TRANSLATE_NOOP("History", "Keep object"), QT_TRANSLATE_NOOP("History", "Keep %n objects")
 _DELETE = QT_TRANSLATE_NOOP("History", "Delete instance"), QT_TRANSLATE_NOOP("History", "Delete %n instances")
 _CHANGE = QT_TRANSLATE_NOOP("History", "Change instance"), QT_TRANSLATE_NOOP("History", "Change %n instances")
 _LABEL = QT_TRANSLATE_NOOP("History", "Label instance"), QT_TRANSLATE_NOOP("History", "Label %n instances")
@@ -140,7 +141,7 @@ class Document(QObject):
 
     # Edits ------------------------------------------------------------------------------------------------------
 
-    def add(self, instances: Iterable[Instance], text: str = "") -> None:
+    def add(self, instances: Iterable[Instance], text: str | Counted = "") -> None:
         """Puts instances on top of the others."""
         self.swap((), instances, text or _ADD)
 

@@ -64,7 +64,7 @@ class Welcome(ColumnPage):
         layout.addSpacing(2)
         layout.addLayout(self._samples_head())
         layout.addLayout(self._samples())
-        self._recent_title = label(self.tr("Opened lately"), "heading")
+        self._recent_title = label(self.tr("Recent folders"), "heading")
         self._recent_rows = QGridLayout()
         self._recent_rows.setSpacing(4)
         layout.addSpacing(2)

@@ -8,7 +8,7 @@ from typing import Any
 
 from PySide6.QtCore import QCoreApplication, QObject, Signal
 
-from app.document import Document
+from app.document import KEEP, Document
 from app.instance import Instance, Source, new_id
 from app.session.pieces import Filters, Piece, Pieces, topmost
 from inference.errors import AppError
@@ -185,7 +185,7 @@ class EverythingSession(QObject):
         taken = {piece.number: instance.id for piece, instance in zip(chosen, made, strict=True)}
         self._taken |= taken
         try:
-            document.add(made, _tr("Keep %n object(s)").replace("%n", str(len(made))))
+            document.add(made, KEEP)
         except AppError as error:
             for number in taken:
                 del self._taken[number]

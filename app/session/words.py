@@ -8,7 +8,7 @@ from typing import Any
 
 from PySide6.QtCore import QCoreApplication, QObject, Signal
 
-from app.document import Document
+from app.document import KEEP, Document
 from app.instance import Instance, Source, new_id
 from app.labels import ClassList
 from app.patches import contains
@@ -199,7 +199,7 @@ class WordsSession(QObject):
         try:
             made = [_instance(one, _class_of(one, classes)) for one in found]
             self._taken |= {one.number: instance.id for one, instance in zip(found, made, strict=True)}
-            document.add(made, _tr("Keep %n object(s)").replace("%n", str(len(made))))
+            document.add(made, KEEP)
         except AppError as error:
             for one in found:
                 self._taken.pop(one.number, None)
