@@ -38,6 +38,7 @@ class RunPage(ColumnPage):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(_COLUMN, parent)
         self._run: Run | None = None
+        self._told: dict[str, str] = {}
         self.column.setContentsMargins(20, 18, 20, 18)
         self.column.setSpacing(12)
         self._build_head()
@@ -195,6 +196,9 @@ class RunPage(ColumnPage):
             self.tr("Folder"): str(run.folder),
         }  # fmt: skip
         shown = {name: text for name, text in rows.items() if text}
+        if shown == self._told:  # this is called ten times a second while a run goes on
+            return
+        self._told = shown
         while (taken := self._facts.takeAt(0)) is not None:
             if (widget := taken.widget()) is not None:
                 widget.hide()

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QPixmap
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QSlider, QVBoxLayout, QWidget
+from PySide6.QtCore import QRectF, Qt
+from PySide6.QtGui import QPainter, QPaintEvent, QPixmap, QResizeEvent
+from PySide6.QtWidgets import QHBoxLayout, QSlider, QVBoxLayout, QWidget
 
 from app.teaching.runs import Row, samples_of, score, validations
 from widgets.parts import calm, label, named, tool
 
-_HEIGHT = 190
+_HEIGHT, _GAP = 200, 8  # of the pictures at most; between them
 
 
 class Samples(QWidget):
@@ -42,11 +42,8 @@ class Samples(QWidget):
         head.addWidget(self.slider)
         head.addWidget(tool("chevron-right", self.tr("The next validation"), lambda: self._step(1), 14))
         outer.addLayout(head)
-        self._row = QHBoxLayout()
-        self._row.setSpacing(8)
-        outer.addLayout(self._row)
-        self._row.addStretch(1)
-        self._labels: list[QLabel] = []
+        self._strip = _Strip()
+        outer.addWidget(self._strip)
         self.legend = label(
             self.tr("Green is the click, blue what the model answers, the white line what was annotated."), "muted"
         )
@@ -83,18 +80,38 @@ class Samples(QWidget):
         if files == self._shown:
             return
         self._shown = files
-        while len(self._labels) < len(files):
-            made = QLabel()
-            made.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
-            self._row.insertWidget(len(self._labels), made)
-            self._labels.append(made)
-        for number, made in enumerate(self._labels):
-            pixmap = QPixmap(str(files[number])) if number < len(files) and files[number].is_file() else QPixmap()
-            made.setVisible(not pixmap.isNull())
-            if not pixmap.isNull():
-                ratio = self.devicePixelRatioF()
-                tall = pixmap.scaledToHeight(round(_HEIGHT * ratio), Qt.TransformationMode.SmoothTransformation)
-                tall.setDevicePixelRatio(ratio)
-                made.setPixmap(tall)
-                made.setFixedSize(tall.deviceIndependentSize().toSize())
-            made.setAccessibleName(self.tr("Validation picture %1").replace("%1", str(number + 1)))
+        self._strip.show_pictures([QPixmap(str(file)) for file in files if file.is_file()])
+
+
+class _Strip(QWidget):
+    """Pictures in a row, as high as there is room for all of them beside each other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pictures: list[QPixmap] = []
+        self.setAccessibleName(self.tr("Validation pictures"))
+
+    def show_pictures(self, pictures: Sequence[QPixmap]) -> None:
+        self._pictures = [picture for picture in pictures if not picture.isNull()]
+        self._fit()
+        self.update()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        x, high = 0.0, self.height()
+        for picture in self._pictures:
+            wide = high * picture.width() / picture.height()
+            painter.drawPixmap(QRectF(x, 0, wide, high), picture, QRectF(picture.rect()))
+            x += wide + _GAP
+        painter.end()
+
+    def _fit(self) -> None:
+        """The height at which the pictures fill the width, if that is not too high."""
+        shapes = sum(picture.width() / picture.height() for picture in self._pictures)
+        room = self.width() - _GAP * (len(self._pictures) - 1)
+        self.setFixedHeight(max(40, min(_HEIGHT, int(room / shapes))) if shapes else 0)
