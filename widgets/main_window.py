@@ -32,7 +32,7 @@ from widgets.shortcuts_page import ShortcutsPage
 from widgets.sort.workspace import SortWorkspace
 from widgets.status import StatusBar
 from widgets.top_bar import WORKSPACES, TopBar
-from widgets.welcome import Welcome, local_paths
+from widgets.welcome import Welcome, local_paths, take_as_copy
 from widgets.window_dialogs import Dialogs
 from widgets.window_menus import CLASS_KEYS, NEEDS_FOLDER, NEEDS_PICTURE, NEEDS_SORTING
 
@@ -134,10 +134,10 @@ class MainWindow(QMainWindow):
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if local_paths(event.mimeData().urls()):
-            event.acceptProposedAction()
+            take_as_copy(event)
 
     def dropEvent(self, event: QDropEvent) -> None:
-        event.acceptProposedAction()
+        take_as_copy(event)
         self.open_paths(local_paths(event.mimeData().urls()))
 
     def closeEvent(self, event: QCloseEvent) -> None:

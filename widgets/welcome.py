@@ -181,15 +181,21 @@ class DropArea(QFrame):
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         if local_paths(event.mimeData().urls()):
             restyle(self, "active", "true")
-            event.acceptProposedAction()
+            take_as_copy(event)
 
     def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:  # noqa: ARG002
         restyle(self, "active", "false")
 
     def dropEvent(self, event: QDropEvent) -> None:
         restyle(self, "active", "false")
-        event.acceptProposedAction()
+        take_as_copy(event)
         self.dropped.emit(local_paths(event.mimeData().urls()))
+
+
+def take_as_copy(event: QDropEvent) -> None:
+    """Files that are dropped stay where they are: Windows' Explorer deletes what it was told is moved."""
+    event.setDropAction(Qt.DropAction.CopyAction)
+    event.accept()
 
 
 def local_paths(urls: list[QUrl]) -> list[Path]:

@@ -254,10 +254,11 @@ def test_a_folder_that_cannot_be_written(desktop: Desktop, folder: Path) -> None
 def test_dropping_a_picture_opens_its_folder(desktop: Desktop, folder: Path) -> None:
     mime = QMimeData()
     mime.setUrls([QUrl.fromLocalFile(str(folder / "c.png")), QUrl("http://localhost/x.png")])
-    event = QDropEvent(
-        QPointF(5, 5), Qt.DropAction.CopyAction, mime, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
-    )
+    offered = Qt.DropAction.CopyAction | Qt.DropAction.MoveAction
+    event = QDropEvent(QPointF(5, 5), offered, mime, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.ShiftModifier)
+    assert event.proposedAction() is Qt.DropAction.MoveAction
     desktop.window.dropEvent(event)
+    assert event.isAccepted() and event.dropAction() is Qt.DropAction.CopyAction  # or it might be deleted there
     assert desktop.services.desk.current == "c.png"
     assert desktop.services.recent.all() == [folder]
 
