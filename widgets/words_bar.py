@@ -121,11 +121,15 @@ class WordsBar(QWidget):
             return self.tr("Click a suggestion to keep it; Enter keeps all; Shift+click refines one.")
         if session.running:
             return self.tr("Looking…")
-        counts = session.counts
-        told = [f"{bare(phrase)}: {count or self.tr('none')}" for phrase, count in list(counts.items())[:_NAMED]]
+        counts, taken = session.counts, session.taken
+        told = [f"{bare(phrase)}: {self._count(counts[phrase], taken[phrase])}" for phrase in list(counts)[:_NAMED]]
         more = [f"+ {len(counts) - _NAMED}"] if len(counts) > _NAMED else []
         hidden = [counted("WordsBar", _HIDDEN, session.hidden)] if session.hidden else []
         return "   ".join([*told, *more, *hidden])
+
+    def _count(self, shown: int, taken: int) -> str:
+        kept = self.tr("%1 kept").replace("%1", str(taken)) if taken else ""
+        return ", ".join(part for part in (str(shown) if shown else "", kept) if part) or self.tr("none")
 
     def _on_progress(self, done: int, total: int) -> None:
         self.progress.setRange(0, total)

@@ -113,6 +113,14 @@ class WordsSession(QObject):
         return counts
 
     @property
+    def taken(self) -> dict[str, int]:
+        """How many of each phrase have been kept."""
+        counts = dict.fromkeys(self._asked, 0)
+        for found in self._found:
+            counts[found.word.phrase] += found.number in self._taken
+        return counts
+
+    @property
     def hovered(self) -> Found | None:
         return next((found for found in self.shown if found.number == self._hovered), None)
 

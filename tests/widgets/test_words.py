@@ -91,6 +91,7 @@ def test_enter_keeps_all_as_one_step_and_the_slider_shows_more(desktop: Desktop)
     bar.least.setValue(80)
     desktop.canvas.accept()
     assert names(desktop) == ["dog", "ball"] and not desktop.services.words.shown
+    assert bar.said.whole == "dog: 1 kept   ball: 1 kept   2 more fit less."
     desktop.do("undo")
     assert not len(desktop.document)
 
