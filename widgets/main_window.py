@@ -26,6 +26,7 @@ from widgets.models_card import ModelsCard
 from widgets.models_page import ModelsPage
 from widgets.panels.jobs import JobsPanel
 from widgets.parts import reported
+from widgets.saving import Saving
 from widgets.services import Services
 from widgets.settings_dialog import SettingsDialog
 from widgets.shortcuts_page import ShortcutsPage
@@ -69,6 +70,7 @@ class MainWindow(QMainWindow):
         self.dialogs = Dialogs(self, services)
         self.status = StatusBar()
         self.setStatusBar(self.status)
+        self._saving = Saving(services.desk, self.notices, self.status, self)
         self.stack = QStackedWidget()
         for page in (self.welcome, self.annotate, self.sort, self.models):
             self.stack.addWidget(page)
@@ -185,7 +187,7 @@ class MainWindow(QMainWindow):
         desk.shown.connect(self._show_document)
         desk.unreadable.connect(annotate.show_problem)
         desk.damaged.connect(self._offer_backup)
-        desk.lost.connect(self._show_lost)
+        desk.lost.connect(self._saving.show_lost)
         annotate.browser.wanted.connect(desk.show)
         annotate.canvas.cursor_moved.connect(self._show_cursor)
         annotate.canvas.cursor_left.connect(lambda: self.status.show_cursor(None, None))
@@ -247,7 +249,6 @@ class MainWindow(QMainWindow):
     def _show_folder(self, opened: Opened | None) -> None:
         self.annotate.set_opened(opened)
         self.sort.set_opened(opened)
-        self.notices.clear()
         if opened is None:
             self.setWindowTitle("Winnow")
         else:
@@ -257,45 +258,9 @@ class MainWindow(QMainWindow):
                 signal.connect(self._show_place)
         if self.workspace != "models":
             self.show_workspace(self.workspace)  # the welcome page where no folder is open
-        self._show_saving()
+        self._saving.show()
         self.status.show_cache(None, 0)
         self._enable()
-
-    def _show_lost(self, lost: bool) -> None:
-        """The folder went away under the window, or came back."""
-        desk, project = self._services.desk, self._services.desk.project
-        self.notices.clear()
-        if not lost or project is None:
-            self._show_saving()
-            return
-        if project.folder.is_dir():
-            text = self.tr("What Winnow keeps in %1 is not there any more.").replace("%1", str(project.store_dir))
-        else:
-            text = self.tr("The folder %1 is not there any more.").replace("%1", str(project.folder))
-        remedy = self.tr("Put it back, or connect its disk again. No change can be saved until then.")
-        self.notices.show_message("warning", text, remedy).offer(self.tr("Open it again"), desk.reopen)
-        self.status.show_saved(self.tr("Nothing is saved"), warning=True)
-
-    def _show_saving(self) -> None:
-        project = self._services.desk.project
-        if project is None:
-            self.status.show_saved(self.tr("No folder open"))
-        elif project.read_only:
-            reason = project.read_only_reason or ""
-            notice = self.notices.show_message("warning", self.tr("This folder is open for reading only."), reason)
-            notice.offer(self.tr("Try again"), self._services.desk.reopen)
-            self.status.show_saved(self.tr("Read only"), warning=True)
-        elif project.kept_elsewhere:
-            self.notices.show_message(
-                "warning",
-                self.tr("What you make is kept in your own data folder, not beside the pictures."),
-                self.tr("The reason: %1. Your work is in %2.")
-                .replace("%1", project.kept_elsewhere)
-                .replace("%2", str(project.store_dir)),
-            )
-            self.status.show_saved(self.tr("All changes saved, elsewhere"))
-        else:
-            self.status.show_saved(self.tr("All changes saved"))
 
     def _show_document(self, document: Document | None) -> None:
         desk = self._services.desk
