@@ -42,7 +42,7 @@ class WordsTool(Tool):
 
     def press(self, touch: Touch) -> None:
         session = self._session
-        if session is None or self.desk.writable() is None:
+        if self.desk.writable() is None or session is None:
             return
         found = session.at(touch.at.x(), touch.at.y())
         if found is None:
