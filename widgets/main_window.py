@@ -13,7 +13,7 @@ from app.document import Document
 from app.instance import ImageState
 from app.samples import copy_samples
 from app.session.desk import Opened
-from app.teaching.orders import project_data
+from app.teaching.orders import class_folders, project_data
 from inference.errors import AppError
 from inference.protocol import Ticket
 from inference.weights.cards import taught_one_class
@@ -62,7 +62,10 @@ class MainWindow(QMainWindow):
         self._wanted = "annotate"
         self.welcome = Welcome(services.recent, ModelsCard(shelf, jobs, settings))
         models = ModelsPage(shelf, jobs, ModelsCard(shelf, jobs, settings, among_models=True))
-        self.models = ModelsWorkspace(services.teaching, shelf, models, lambda: project_data(services.desk.project))
+        self.models = ModelsWorkspace(
+            services.teaching, shelf, models,
+            lambda: project_data(services.desk.project), lambda: class_folders(services.sorting.sorter),
+        )  # fmt: skip
         self.top = TopBar(self.actions_, shelf)
         self.addToolBar(Qt.ToolBarArea.TopToolBarArea, self.top)
         self.messages, self.notices = MessageBar(), MessageBar()

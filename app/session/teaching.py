@@ -21,7 +21,16 @@ from PySide6.QtCore import QCoreApplication, QObject, QTimer, Signal
 from app.session.answers import Answers
 from app.session.joblist import JobList
 from app.settings import Settings
-from app.teaching.orders import TrainOrder, TrainRequest, free_folder, request_for, runs_dir
+from app.teaching.orders import (
+    ClassifierOrder,
+    TrainOrder,
+    TrainRequest,
+    classifier_request,
+    free_folder,
+    request_for,
+    resumed_classifier,
+    runs_dir,
+)
 from app.teaching.runs import CLASSIFIER, Row, Rows, RunFacts, find_runs, read_facts
 from inference.errors import AppError, Cancelled, StorageError, UsageError
 from inference.jobs.look_at_data import LookAtDataRequest, LookAtDataResult
@@ -133,7 +142,7 @@ class TeachSession(QObject):
 
     # What can be done -----------------------------------------------------------------------------------------------
 
-    def train(self, order: TrainOrder, begun: Callable[[Path], None] = lambda _: None) -> None:
+    def train(self, order: TrainOrder | ClassifierOrder, begun: Callable[[Path], None] = lambda _: None) -> None:
         """Starts a training, or queues it behind what runs; `begun` hears its folder once the order was found good."""
         self._start(self._train(order, begun))
 
@@ -142,11 +151,15 @@ class TeachSession(QObject):
         run = self._runs.get(folder)
         if run is None or run.busy:
             return
-        if run.facts.kind == CLASSIFIER:
-            text = _tr("This run of a classifier goes on from the command line.")
-            self.failed.emit(UsageError(text, folder, _tr("Give the command again that started it.")))
+        try:
+            classifier = run.facts.kind == CLASSIFIER
+            request: TrainRequest = (
+                resumed_classifier(folder, run.facts.told) if classifier else TrainSam2Request((), str(folder))
+            )
+        except AppError as error:
+            self.failed.emit(error)
             return
-        self._start(self._do(run, TrainSam2Request((), str(folder))))
+        self._start(self._do(run, request))
 
     def pause(self, folder: Path) -> None:
         """Has a run write its state and end; `go_on` takes it up."""
@@ -239,13 +252,19 @@ class TeachSession(QObject):
             self._settings.set("teach.folders", (*known, str(folder)))
         await self._refresh()
 
-    async def _train(self, order: TrainOrder, begun: Callable[[Path], None]) -> None:
+    async def _train(self, order: TrainOrder | ClassifierOrder, begun: Callable[[Path], None]) -> None:
         folder = free_folder(order.name, runs_dir())
         if folder in self._runs:
             raise UsageError(_tr("A run of this name waits already."), folder, _tr("Choose another name."))
-        request = await self.in_thread(lambda: request_for(order, folder))
-        told = {"request": {"data": list(order.data), "init": request.init, "preset": order.preset}}
-        run = Run(RunFacts(folder, told=told), phase=WAITING)
+        if isinstance(order, ClassifierOrder):
+            asked = order
+            request: TrainRequest = await self.in_thread(lambda: classifier_request(asked, folder))
+            facts = RunFacts(folder, CLASSIFIER, told={"data": list(order.data), "preset": order.preset})
+        else:
+            wanted = order
+            request = await self.in_thread(lambda: request_for(wanted, folder))
+            facts = RunFacts(folder, told={"request": {"data": list(order.data), "preset": order.preset}})
+        run = Run(facts, phase=WAITING)
         self._runs = {folder: run, **self._runs}
         self.runs_changed.emit()
         begun(folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,9 @@ from inference.jobs.train_sam2 import TrainSam2Request
 
 if TYPE_CHECKING:
     from app.project import Project
+    from app.sorting.sorter import Sorter
 
+_NAMED = 8  # classes that are named
 TrainRequest = TrainSam2Request | TrainClassifierRequest
 
 
@@ -86,6 +89,40 @@ class TrainOrder:
     models_dir: str | None = field(default=None)
 
 
+CLASSIFIER_RECIPES: tuple[Recipe, ...] = (
+    Recipe(
+        "cifar10-small-vit", QT_TRANSLATE_NOOP("teaching", "Small pictures, from nothing"),
+        QT_TRANSLATE_NOOP("teaching", "A small transformer at 32 pixels: icons, crops, thumbnails. For any computer."),
+        scratch=True,
+    ),
+    Recipe(
+        "cifar10-mobilenet", QT_TRANSLATE_NOOP("teaching", "Photographs, from ImageNet weights"),
+        QT_TRANSLATE_NOOP("teaching", "MobileNetV2 at 96 pixels. Give timm's mobilenetv2_100 weights, or a classifier "
+                                      "of this recipe; without, it learns from nothing and needs far more pictures."),
+    ),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class ClassifierOrder:
+    """One training of a classifier.
+
+    Attributes:
+        name, more: as in `TrainOrder`.
+        data: folders or zips of class folders.
+        preset: one of `inference.training.classifier_config.PRESETS`.
+        weights: a safetensors file to start from; "" for random weights.
+        minutes: how long at most; 0 leaves that to the recipe.
+    """
+
+    name: str
+    data: tuple[str, ...]
+    preset: str
+    weights: str = ""
+    minutes: float = 0.0
+    more: str = ""
+
+
 def project_data(project: Project | None) -> tuple[Path | None, str]:
     """The folder whose annotations can be learned from; or None, and why there is none."""
     if project is None:
@@ -93,6 +130,11 @@ def project_data(project: Project | None) -> tuple[Path | None, str]:
     if project.kept_elsewhere:
         return None, _tr("What you made here is kept in your own data folder: export it, and learn from the export.")
     return project.folder, ""
+
+
+def class_folders(sorter: Sorter | None) -> tuple[Path | None, str]:
+    """The folder whose class folders can be learned from; or None, and why there is none."""
+    return (None, _tr("No folder is open.")) if sorter is None else (sorter.root, "")
 
 
 def runs_dir() -> Path:
@@ -119,6 +161,49 @@ def request_for(order: TrainOrder, folder: Path) -> TrainSam2Request:
     return TrainSam2Request(
         order.data, str(folder), val=order.val or None, init=init, preset=order.preset or None, settings=settings
     )
+
+
+def classifier_request(order: ClassifierOrder, folder: Path) -> TrainClassifierRequest:
+    """Checks an order. UsageError for wrong settings."""
+    from inference.training.classifier_config import make_config
+
+    if not order.data:
+        raise UsageError(_tr("There is nothing to learn from."), None, _tr("Add a folder of class folders."))
+    settings = settings_of(order.more)
+    if order.minutes:
+        settings.setdefault("minutes", order.minutes)
+    make_config(order.preset, settings)
+    return TrainClassifierRequest(order.data, str(folder), order.preset, order.weights or None, settings=settings)
+
+
+def resumed_classifier(folder: Path, told: dict[str, Any]) -> TrainClassifierRequest:
+    """What goes on with a classifier's run, from its `run.json`. UsageError when that lacks something."""
+    try:
+        settings = dict(told["config"])
+        weights = told.get("weights")
+        return TrainClassifierRequest(
+            tuple(str(one) for one in told["data"]), str(folder), None, None if weights is None else str(weights),
+            int(told.get("limit") or 0), settings,
+        )  # fmt: skip
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError(_tr("The run does not say what it was asked for."), folder, _tr("Start a new one.")) from error
+
+
+def describe_classes(data: tuple[str, ...]) -> str:
+    """What is in folders or zips of class folders, in words. FormatError where a classifier cannot learn from it."""
+    from inference.training.classifier_config import ClassifierConfig
+    from inference.training.classifier_data import find_classes
+
+    usual = ClassifierConfig()
+    shares = usual.validation_share, usual.test_share, usual.split_seed
+    found = find_classes([Path(one) for one in data], *shares)
+    everything = [*found.train, *found.val, *found.test]
+    by_number = Counter(one.label for one in everything)
+    counts = {name: by_number[number] for number, name in enumerate(found.classes)}
+    shown = ", ".join(f"{name} {count:,}" for name, count in list(counts.items())[:_NAMED])
+    more = _tr(" and %1 more").replace("%1", str(len(counts) - _NAMED)) if len(counts) > _NAMED else ""
+    text = _tr("%1 pictures in %2 classes: %3").replace("%1", f"{len(everything):,}")
+    return "\n".join([text.replace("%2", str(len(counts))).replace("%3", shown + more), *found.notes])
 
 
 def settings_of(text: str) -> dict[str, Any]:
@@ -162,13 +247,19 @@ def _tr(text: str) -> str:
 
 
 __all__ = [
+    "CLASSIFIER_RECIPES",
     "RECIPES",
+    "ClassifierOrder",
     "Recipe",
     "TrainOrder",
     "TrainRequest",
+    "class_folders",
+    "classifier_request",
+    "describe_classes",
     "free_folder",
     "free_name",
     "project_data",
     "request_for",
+    "resumed_classifier",
     "runs_dir",
 ]

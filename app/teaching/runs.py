@@ -34,6 +34,7 @@ class RunFacts:
         reason: why it failed, in words.
         resumable: its state is there to go on from.
         usable: there is a best checkpoint.
+        report: the page that the training ended with, if it did.
     """
 
     folder: Path
@@ -43,6 +44,7 @@ class RunFacts:
     reason: str = ""
     resumable: bool = False
     usable: bool = False
+    report: Path | None = None
 
     @property
     def name(self) -> str:
@@ -78,8 +80,9 @@ def read_facts(folder: Path) -> RunFacts | None:
     if told.get("kind") == SEGMENTER:
         return RunFacts(folder, SEGMENTER, _status(told), told, str(told.get("reason") or ""), resumable, usable)
     if "classes" in told:
-        status = "finished" if (folder / "report").is_dir() else "stopped"
-        return RunFacts(folder, CLASSIFIER, status, told, "", resumable, usable)
+        page = folder / "report" / "report.html"
+        report = page if page.is_file() else None
+        return RunFacts(folder, CLASSIFIER, "finished" if report else "stopped", told, "", resumable, usable, report)
     return None
 
 
@@ -187,6 +190,14 @@ def best_of(rows: Iterable[Row]) -> Row | None:
     return max(validations(rows), key=score, default=None)
 
 
+def best_text(rows: Iterable[Row]) -> str:
+    """ "IoU 0.871" or "accuracy 0.912" of the best validation; "" without one."""
+    best = best_of(rows)
+    if best is None:
+        return ""
+    return f"{'IoU' if 'val_iou' in best else 'accuracy'} {score(best):.3f}"
+
+
 def samples_of(folder: Path, row: Row) -> list[Path]:
     """The pictures drawn at a validation; they are looked for in the run's folder, wherever that is now."""
     names = row.get("samples")
@@ -202,6 +213,7 @@ __all__ = [
     "Rows",
     "RunFacts",
     "best_of",
+    "best_text",
     "find_runs",
     "read_facts",
     "samples_of",

@@ -4,19 +4,34 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from app.teaching.orders import RECIPES, TrainOrder, free_folder, free_name, request_for, settings_of
+from app.teaching.orders import (
+    CLASSIFIER_RECIPES,
+    RECIPES,
+    ClassifierOrder,
+    TrainOrder,
+    classifier_request,
+    describe_classes,
+    free_folder,
+    free_name,
+    request_for,
+    resumed_classifier,
+    settings_of,
+)
 from app.teaching.reports import MeasureOrder, find_reports, measurement, reports_dir
 from app.teaching.runs import Rows, best_of, find_runs, read_facts, samples_of, series, validations
-from inference.errors import ModelError, UsageError
+from inference.errors import FormatError, ModelError, UsageError
 from inference.jobs.compare import CompareRequest
 from inference.jobs.evaluate import EvaluateRequest
+from inference.training.classifier_config import PRESETS, make_config
 from inference.training.config import presets
+from tests.unit.classifier_scene import write_classes
 
 
 def _run(folder: Path, **told: Any) -> Path:
@@ -91,6 +106,7 @@ def test_curves_and_samples_of_rows(tmp_path: Path) -> None:
 
 def test_recipes_are_the_presets() -> None:
     assert {recipe.preset for recipe in RECIPES} == set(presets())
+    assert {recipe.preset for recipe in CLASSIFIER_RECIPES} == set(PRESETS)
 
 
 def test_an_order_becomes_a_request(tmp_path: Path) -> None:
@@ -117,6 +133,29 @@ def test_wrong_orders_are_named(tmp_path: Path, change: dict[str, Any], words: s
     order = {"name": "n", "data": ("a",), "preset": "pets-cpu-256", "base": "starter"} | change
     with pytest.raises(UsageError, match=words):
         request_for(TrainOrder(**order), tmp_path)
+
+
+def test_orders_of_classifiers(tmp_path: Path) -> None:
+    data = (str(write_classes(tmp_path / "data", 4)),)
+    said, note = describe_classes(data).splitlines()
+    assert said == "12 pictures in 3 classes: fire 4, grass 4, sea 4" and "no test part" in note
+    with pytest.raises(FormatError, match="no pictures in class folders"):
+        describe_classes((str(tmp_path / "data" / "sea"),))
+    order = ClassifierOrder("n", data, "cifar10-small-vit", "w.safetensors", 2, "batch=4\nthreads=1")
+    request = classifier_request(order, tmp_path / "n")
+    assert request.settings == {"batch": 4, "threads": 1, "minutes": 2} and request.weights == "w.safetensors"
+    for wrong in ({"data": ()}, {"more": "colour=1"}, {"more": "batch=0"}, {"preset": "none"}):
+        with pytest.raises(UsageError):
+            classifier_request(
+                ClassifierOrder(**({"name": "n", "data": data, "preset": "cifar10-small-vit"} | wrong)), tmp_path
+            )
+    config = make_config(request.preset, request.settings)
+    told = {"data": list(data), "weights": None, "limit": 0, "config": json.loads(json.dumps(asdict(config)))}
+    again = resumed_classifier(tmp_path / "n", told)
+    kept = json.loads(json.dumps(asdict(make_config(again.preset, again.settings))))
+    assert kept == told["config"] and again.data == data and again.out == str(tmp_path / "n")
+    with pytest.raises(UsageError):
+        resumed_classifier(tmp_path, {"data": list(data)})
 
 
 def test_a_base_model_that_is_not_there(tmp_path: Path) -> None:

@@ -19,8 +19,10 @@ from inference.engines.architecture import build_model, save_checkpoint
 from inference.weights import library
 from inference.worker.options import WorkerOptions
 from inference.worker.thread import ThreadRunner
+from tests.unit.classifier_scene import FAST, write_classes
 from tests.unit.training_scene import TINY, write_scene
 from tests.widgets.window_kit import Desktop, pictures
+from widgets.models.classifier_form import ClassifierForm
 from widgets.models.run_page import RunPage
 from widgets.models.train_form import TrainForm
 
@@ -241,6 +243,40 @@ def test_a_model_is_measured_and_its_report_listed(desktop: Desktop, scene: Path
     report = measured.args[0]
     assert report.page.is_file() and "on 2 objects" in report.headline
     assert report.headline in _texts(page) and page.said.text() == "Done."
+
+
+@pytest.mark.timeout(400)
+def test_a_classifier_is_taught_paused_and_goes_on(desktop: Desktop, tmp_path: Path, qtbot: QtBot) -> None:
+    folder = write_classes(tmp_path / "sorted", 12)
+    desktop.open(folder)
+    desktop.do("workspace_models")
+    workspace, teaching = desktop.window.models, desktop.services.teaching
+    workspace.rail.choose_page("classify")
+    form = workspace.page("classify")
+    assert isinstance(form, ClassifierForm)
+    qtbot.waitUntil(lambda: "36 pictures in 3 classes" in form.data.said.text(), timeout=_MS)  # of the open folder
+    lines = [f"{key}={json.dumps(value)}" for key, value in FAST.items()]
+    form.more.setPlainText("\n".join([*lines, "epochs=100000", "validate_epochs=2"]))
+    form.name.setText("classes")
+    qtbot.mouseClick(form.start, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: bool(teaching.runs), timeout=_MS)
+    (run,) = teaching.runs
+    page = _run_page(desktop)
+    qtbot.waitUntil(lambda: any("val_accuracy" in row for row in run.rows) and bool(page.rate.lines), timeout=_MS)
+    assert [line.name for line in page.quality.lines] == ["while learning", "validation"]
+    assert "accuracy" in workspace.rail.runs.item(0).toolTip()
+    qtbot.mouseClick(page.pause, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: page.state.text() == "Paused", timeout=_MS)
+    told = json.loads((run.folder / "run.json").read_text())
+    told["config"]["epochs"] = 1.0  # what is left is done at once, and the report follows
+    (run.folder / "run.json").write_text(json.dumps(told))
+    teaching.refresh()
+    qtbot.waitUntil(lambda: run.facts.told["config"]["epochs"] == 1.0, timeout=_MS)
+    qtbot.mouseClick(page.go_on, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: page.state.text() == "Finished", timeout=_MS)
+    assert page.report.isVisible() and run.facts.report.is_file() and not page.measure.isVisible()
+    qtbot.mouseClick(page.use, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: bool(desktop.services.shelf.trained()), timeout=_MS)
 
 
 def _texts(widget: object) -> str:

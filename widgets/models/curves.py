@@ -48,7 +48,8 @@ class CurvePlot(QWidget):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(4)
-        outer.addWidget(label(title, "section"))
+        self._title = label(title, "section")
+        outer.addWidget(self._title)
         self.legend = label(role="muted", wrap=True)
         self.legend.setTextFormat(Qt.TextFormat.RichText)
         self.legend.setMinimumWidth(60)
@@ -60,6 +61,10 @@ class CurvePlot(QWidget):
         outer.addWidget(self.plot)
         outer.addStretch(1)
         self._paint_ground()
+
+    def set_title(self, title: str) -> None:
+        self._title.setText(title)
+        self.plot.setAccessibleName(title)
 
     @property
     def lines(self) -> tuple[Line, ...]:

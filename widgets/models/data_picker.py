@@ -11,6 +11,7 @@ from PySide6.QtGui import QPixmap, QResizeEvent
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from app.session.teaching import TeachSession
+from app.teaching.orders import describe_classes
 from inference.errors import AppError, Cancelled
 from inference.jobs.look_at_data import LookAtDataResult
 from widgets.parts import button, frame, label, tool
@@ -20,7 +21,7 @@ _SHEET = 290  # pixels of the sheet's height before more is asked for: two rows 
 
 
 class DataPicker(QWidget):
-    """A list of data sets.
+    """A list of data sets with masks. What is specific to those can be replaced: see `ClassPicker`.
 
     Args:
         project: gives the folder whose annotations can be learned from, or why they cannot.
@@ -56,12 +57,11 @@ class DataPicker(QWidget):
         outer.addLayout(self._list)
         row = QHBoxLayout()
         row.setSpacing(8)
-        self.own = button(self.tr("The open folder's annotations"), self.add_project, "", "images")
+        own, file, tip = self._texts()
+        self.own = button(own, self.add_project, "", "images")
         self.folder = button(self.tr("A folder…"), self._choose_folder, "", "folder-open")
-        self.folder.setToolTip(
-            self.tr("A folder annotated in Winnow, COCO, SAM 2's layout, labelme, or the Oxford-IIIT Pet set.")
-        )
-        self.file = button(self.tr("A COCO file…"), self._choose_file, "", "note")
+        self.folder.setToolTip(tip)
+        self.file = button(file, self._choose_file, "", "note")
         for made in (self.own, self.folder, self.file):
             row.addWidget(made)
         row.addStretch(1)
@@ -109,6 +109,19 @@ class DataPicker(QWidget):
 
     # Within ---------------------------------------------------------------------------------------------------------
 
+    def _texts(self) -> tuple[str, str, str]:
+        """What the buttons say: the open folder's data, a file; and what a folder may be."""
+        tip = self.tr("A folder annotated in Winnow, COCO, SAM 2's layout, labelme, or the Oxford-IIIT Pet set.")
+        return self.tr("The open folder's annotations"), self.tr("A COCO file…"), tip
+
+    def _kinds(self) -> str:
+        """Which files can be chosen."""
+        return self.tr("COCO (*.json);;All files (*)")
+
+    async def _described(self, data: tuple[str, ...]) -> LookAtDataResult | str:
+        """What is in the data: figures with a sheet, or words."""
+        return await self._session.look(data, self.split)
+
     def _changed(self) -> None:
         while (taken := self._list.takeAt(0)) is not None:
             if (widget := taken.widget()) is not None:
@@ -141,7 +154,7 @@ class DataPicker(QWidget):
 
     async def _look(self, asked: int, data: tuple[str, ...]) -> None:
         try:
-            result = await self._session.look(data, self.split)
+            result = await self._described(data)
         except Cancelled:
             if asked == self._asked:
                 self.said.setText("")
@@ -151,7 +164,12 @@ class DataPicker(QWidget):
                 self.said.setText(str(error))
                 self.looked.emit()
             return
-        if asked == self._asked:
+        if asked != self._asked:
+            return
+        if isinstance(result, str):
+            self.said.setText(result)
+            self.looked.emit()
+        else:
             self._show(result)
 
     def _show(self, result: LookAtDataResult) -> None:
@@ -181,14 +199,30 @@ class DataPicker(QWidget):
         self.looked.emit()
 
     def _choose_folder(self) -> None:
-        folder = QFileDialog.getExistingDirectory(self, self.tr("Folder with annotated pictures"))
+        folder = QFileDialog.getExistingDirectory(self, self.tr("Folder to learn from"))
         if folder:
             self.add(folder)
 
     def _choose_file(self) -> None:
-        file, _ = QFileDialog.getOpenFileName(self, self.tr("COCO file"), "", self.tr("COCO (*.json);;All files (*)"))
+        file, _ = QFileDialog.getOpenFileName(self, self.tr("File to learn from"), "", self._kinds())
         if file:
             self.add(file)
+
+
+class ClassPicker(DataPicker):
+    """A list of folders or zips of class folders."""
+
+    def _texts(self) -> tuple[str, str, str]:
+        tip = self.tr(
+            "A folder with a folder for each class; train, val and test folders above them are taken as such."
+        )
+        return self.tr("The class folders of Sort"), self.tr("A zip…"), tip
+
+    def _kinds(self) -> str:
+        return self.tr("Zip files (*.zip)")
+
+    async def _described(self, data: tuple[str, ...]) -> LookAtDataResult | str:
+        return await self._session.in_thread(lambda: describe_classes(data))
 
 
 class _Sheet(QWidget):

@@ -20,14 +20,14 @@ from PySide6.QtWidgets import (
 )
 
 from app.session.teaching import Run
-from app.teaching.runs import best_of, score
+from app.teaching.runs import best_text
 from widgets.icons import icon
 from widgets.models.words import status_text
 from widgets.parts import label, named, paint_words, tool
 
 _ROLE = Qt.ItemDataRole.UserRole
 _SECOND, _FRACTION = _ROLE + 1, _ROLE + 2
-PAGES = ("models", "teach", "measure")
+PAGES = ("models", "teach", "classify", "measure")
 
 
 class Rail(QWidget):
@@ -52,11 +52,11 @@ class Rail(QWidget):
         outer.setSpacing(6)
         self.pages = QListWidget()
         named(self.pages, self.tr("Pages of this workspace"))
-        texts = (self.tr("All models"), self.tr("Teach a model…"), self.tr("Measure…"))
-        for page, text, picture in zip(PAGES, texts, ("chip", "sparkles", "target"), strict=True):
+        texts = (self.tr("All models"), self.tr("Teach a model…"), self.tr("Teach a classifier…"), self.tr("Measure…"))
+        for page, text, picture in zip(PAGES, texts, ("chip", "sparkles", "tag", "target"), strict=True):
             item = QListWidgetItem(icon(picture), text, self.pages)
             item.setData(_ROLE, page)
-        self.pages.setFixedHeight(3 * self.pages.sizeHintForRow(0) + 4)
+        self.pages.setFixedHeight(len(PAGES) * self.pages.sizeHintForRow(0) + 4)
         self.pages.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.pages.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         outer.addWidget(self.pages)
@@ -139,9 +139,7 @@ class _Runs(QListWidget):
 
 
 def _tell(item: QListWidgetItem, run: Run) -> None:
-    best = best_of(run.rows)
-    parts = [status_text(run), "" if best is None else f"IoU {score(best):.3f}" if "val_iou" in best else ""]
-    second = " · ".join(part for part in parts if part)
+    second = " · ".join(part for part in (status_text(run), best_text(run.rows)) if part)
     if item.data(_SECOND) != second:
         item.setData(_SECOND, second)
         item.setData(Qt.ItemDataRole.AccessibleTextRole, f"{run.facts.name}: {second}")

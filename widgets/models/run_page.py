@@ -25,7 +25,8 @@ class RunPage(ColumnPage):
     """Shows one run at a time.
 
     Signals, each with the run's folder:
-        pause_wanted, go_on_wanted, use_wanted, measure_wanted, show_wanted, discard_wanted.
+        pause_wanted, go_on_wanted, use_wanted, measure_wanted, show_wanted, discard_wanted;
+        report_wanted has the page.
     """
 
     pause_wanted = Signal(object)
@@ -33,6 +34,7 @@ class RunPage(ColumnPage):
     use_wanted = Signal(object)
     measure_wanted = Signal(object)
     show_wanted = Signal(object)
+    report_wanted = Signal(object)
     discard_wanted = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -79,6 +81,7 @@ class RunPage(ColumnPage):
         if run is None:
             return
         self.title.setText(run.facts.name)
+        self.quality.set_title(self.tr("Accuracy") if run.facts.kind == CLASSIFIER else self.tr("IoU"))
         self.state.setText(status_text(run))
         busy, status = bool(run.phase), run.status
         self.pause.setVisible(busy)
@@ -87,6 +90,7 @@ class RunPage(ColumnPage):
         self.use.setVisible(run.facts.usable)
         self.use.setEnabled(run.phase not in (WAITING, STARTING))
         self.measure.setVisible(run.facts.usable and run.facts.kind != CLASSIFIER)
+        self.report.setVisible(run.facts.report is not None)
         self.discard.setText(self.tr("Cancel…") if busy else self.tr("Delete…"))
         self.discard.setEnabled(busy or not run.busy)
         self.bar.setVisible(busy)
@@ -105,8 +109,10 @@ class RunPage(ColumnPage):
             return
         rows = run.rows
         if run.facts.kind == CLASSIFIER:
-            self.loss.show_lines([_line(rows, "loss", 0), _line(rows, "val_loss", 1, "val")])
-            self.quality.show_lines([_line(rows, "accuracy", 0), _line(rows, "val_accuracy", 1, "val")])
+            learning, chosen = self.tr("while learning"), self.tr("validation")
+            self.loss.show_lines([_line(rows, "loss", 0, learning), _line(rows, "val_loss", 1, chosen, marked=True)])
+            lines = [_line(rows, "accuracy", 0, learning), _line(rows, "val_accuracy", 1, chosen, marked=True)]
+            self.quality.show_lines(lines)
         else:
             names = {"val_click1": self.tr("click"), "val_click3": self.tr("3 clicks"), "val_box": self.tr("box"),
                      "iou_click": "", "iou_box": "", "iou_mask": ""}  # fmt: skip
@@ -117,7 +123,13 @@ class RunPage(ColumnPage):
             validated = [_line(rows, key, hue, names[key], marked=True) for key, hue in _IOUS]
             trained = [_line(rows, key, hue, self.tr("while learning"), dashed=True) for key, hue in _TRAINED[:1]]
             self.quality.show_lines([*validated, *trained])
-        self.rate.show_lines([_line(rows, "lr", 0, self.tr("rest")), _line(rows, "lr_trunk", 1, self.tr("trunk"))])
+        self.rate.show_lines(
+            [
+                _line(rows, "lr", 0, self.tr("rest")),
+                _line(rows, "lr_trunk", 1, self.tr("trunk")),
+                _line(rows, "rate", 0),
+            ]
+        )
         self.samples.show_rows(run.folder, rows)
         self.refresh()
 
@@ -141,9 +153,10 @@ class RunPage(ColumnPage):
         self.use = button(self.tr("Use this model"), lambda: self._emit(self.use_wanted), "primary")
         self.use.setToolTip(self.tr("Puts the best weights so far into the list of models and clicks with them."))
         self.measure = button(self.tr("Measure…"), lambda: self._emit(self.measure_wanted), "", "target")
+        self.report = button(self.tr("Open the report"), self._show_report)
         self.show_folder = button(self.tr("Folder"), lambda: self._emit(self.show_wanted), "flat", "folder")
         self.discard = button(self.tr("Delete…"), lambda: self._emit(self.discard_wanted), "flat", "trash")
-        for made in (self.discard, self.show_folder, self.measure, self.pause, self.go_on, self.use):
+        for made in (self.discard, self.show_folder, self.report, self.measure, self.pause, self.go_on, self.use):
             head.addWidget(made, 0, Qt.AlignmentFlag.AlignTop)
         self.column.addLayout(head)
         self.bar = Bar(self.tr("How far the training is"))
@@ -153,6 +166,10 @@ class RunPage(ColumnPage):
         self.problem.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         for widget in (self.bar, self.said, self.problem):
             self.column.addWidget(widget)
+
+    def _show_report(self) -> None:
+        if self._run is not None and self._run.facts.report is not None:
+            self.report_wanted.emit(self._run.facts.report)
 
     def _emit(self, signal: Any) -> None:
         if self._run is not None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from PySide6.QtCore import QCoreApplication
 
 from app.session.teaching import RUNNING, STARTING, STOPPING, WAITING, Run
-from app.teaching.orders import RECIPES
+from app.teaching.orders import CLASSIFIER_RECIPES, RECIPES
 
 
 def status_text(run: Run) -> str:
@@ -38,7 +38,7 @@ def icon_of(run: Run) -> str:
 
 def recipe_text(preset: object) -> str:
     """The title of a preset; a settings file by its name; nothing for a run that went on with its own settings."""
-    for recipe in RECIPES:
+    for recipe in (*RECIPES, *CLASSIFIER_RECIPES):
         if recipe.preset == preset:
             return QCoreApplication.translate("teaching", recipe.title)
     return "" if not preset or Path(str(preset)).name == "config.yaml" else Path(str(preset)).name

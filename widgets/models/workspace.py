@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMessageBox, QSplitter, 
 
 from app.session.shelf import Shelf
 from app.session.teaching import TeachSession
-from app.teaching.runs import best_of
+from app.teaching.runs import CLASSIFIER, best_of
 from widgets.models.rail import Rail
 from widgets.models_page import ModelsPage
 from widgets.parts import reported
@@ -23,6 +23,7 @@ class ModelsWorkspace(QWidget):
     Args:
         models: the list of models, its first page.
         project: the folder whose annotations can be learned from, or why they cannot.
+        folders: the same of its class folders.
     """
 
     failed = Signal(object)
@@ -34,10 +35,11 @@ class ModelsWorkspace(QWidget):
         shelf: Shelf,
         models: ModelsPage,
         project: Callable[[], tuple[Path | None, str]],
+        folders: Callable[[], tuple[Path | None, str]],
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._session, self._shelf, self._project = session, shelf, project
+        self._session, self._shelf, self._project, self._folders = session, shelf, project, folders
         self.models = models
         self.rail = Rail()
         self.stack = QStackedWidget()
@@ -70,7 +72,7 @@ class ModelsWorkspace(QWidget):
         self._enter(self.stack.currentWidget())
 
     def show_page(self, name: str) -> QWidget:
-        """ "models", "teach" or "measure"."""
+        """One of the rail's pages."""
         page = self.page(name)
         self.stack.setCurrentWidget(page)
         self._enter(page)
@@ -81,20 +83,27 @@ class ModelsWorkspace(QWidget):
         self.rail.choose_run(folder)
 
     def page(self, name: str) -> QWidget:
-        """A page by name, made when it is not there yet: "models", "teach", "measure", "run" or "compare"."""
+        """A page by name, made when it is not there yet: one of the rail's, "run" or "compare"."""
         if name not in self._made:
             self._made[name] = made = getattr(self, f"_make_{name}")()
             self.stack.addWidget(made)
         return self._made[name]
 
     def _enter(self, page: QWidget | None) -> None:
-        if page is not None and page in (self._made.get("teach"), self._made.get("measure")):
+        if page is not None and page in [self._made.get(name) for name in ("teach", "classify", "measure")]:
             page.enter()  # type: ignore[attr-defined]
 
     def _make_teach(self) -> QWidget:
         from widgets.models.train_form import TrainForm
 
         made = TrainForm(self._session, self._shelf, self._project)
+        made.begun.connect(self.show_run)
+        return made
+
+    def _make_classify(self) -> QWidget:
+        from widgets.models.classifier_form import ClassifierForm
+
+        made = ClassifierForm(self._session, self._folders)
         made.begun.connect(self.show_run)
         return made
 
@@ -112,7 +121,8 @@ class ModelsWorkspace(QWidget):
         made.use_wanted.connect(self._use)
         made.measure_wanted.connect(self._measure)
         made.discard_wanted.connect(self._discard)
-        made.show_wanted.connect(lambda folder: QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder))))
+        for wanted in (made.show_wanted, made.report_wanted):
+            wanted.connect(lambda place: QDesktopServices.openUrl(QUrl.fromLocalFile(str(place))))
         return made
 
     def _make_compare(self) -> QWidget:
@@ -140,7 +150,10 @@ class ModelsWorkspace(QWidget):
         best = best_of(run.rows)
         name = run.facts.name if best is None else f"{run.facts.name} {best['step']}"
         self._shelf.import_file(run.facts.best, name)
-        self.message.emit(self.tr("“%1” goes into the list of models.").replace("%1", name))
+        text = self.tr("“%1” goes into the list of models.")
+        if run.facts.kind == CLASSIFIER:
+            text = self.tr("“%1” goes into the list of models; choose it in Sort, under “Suggest”.")
+        self.message.emit(text.replace("%1", name))
 
     def _measure(self, folder: Path) -> None:
         run = self._session.run(folder)
