@@ -151,6 +151,7 @@ def test_sizes_are_told_by_part_and_held_to_a_ceiling(tmp_path: Path, monkeypatc
     assert not sizes.report(tmp_path, "CPU")[1]
 
 
+@pytest.mark.usefixtures("qapp")  # or it makes an application of its own, which later tests would find
 def test_icons_for_three_systems(tmp_path: Path) -> None:
     made = icons.make(tmp_path)
     with Image.open(made["ico"]) as ico, Image.open(made["icns"]) as icns, Image.open(made["png-48"]) as png:
