@@ -13,7 +13,7 @@ from PIL import Image
 
 from inference.engines.clip_load import load_classifier
 from inference.engines.segmenter import Segmenter
-from inference.engines.text_segment import detectors, grounding
+from inference.engines.text_segment import colours, detectors, grounding
 from inference.engines.text_segment.detectors import ClipDetector, best, choose
 from inference.engines.text_segment.scene import Region, Scene, is_plain
 from inference.engines.text_segment.search import Judged, Overlaps, find_words, instances
@@ -119,6 +119,47 @@ def test_a_negative_phrase_takes_away_from_the_others(classifier: Any) -> None:
     shown = [picture(60, 50, seed) for seed in range(4)]
     without, with_it = Words([(classifier, 1.0)], ["cat"]), Words([(classifier, 1.0)], ["cat"], ["dog bird ship"])
     assert (with_it.fits(with_it.seen(shown)) < without.fits(without.seen(shown))).all()
+
+
+def test_colours_are_asked_for_before_a_thing_only() -> None:
+    assert colours.asked("a red car", "car") == {"red"}
+    assert colours.asked("black and white cats", "cat") == {"black", "white"}
+    assert colours.asked("a gray wolf", "gray wolf") == frozenset()  # the name of a kind
+    assert colours.asked("an orange", "orange") == frozenset() and colours.asked("an orange cat", "cat") == {"orange"}
+
+
+@pytest.mark.parametrize(
+    ("rgb", "name"),
+    [
+        ((200, 20, 30), "red"), ((150, 10, 10), "red"), ((250, 140, 20), "orange"), ((120, 70, 30), "brown"),
+        ((240, 220, 30), "yellow"), ((30, 140, 40), "green"), ((30, 60, 200), "blue"), ((120, 190, 240), "blue"),
+        ((120, 40, 160), "purple"), ((250, 150, 190), "pink"), ((255, 180, 180), "pink"), ((10, 12, 10), "black"),
+        ((250, 250, 245), "white"), ((128, 130, 128), "grey"),
+    ],
+)  # fmt: skip
+def test_pixels_have_the_names_that_people_give_them(rgb: tuple[int, int, int], name: str) -> None:
+    assert colours.NAMES[colours.names_of(np.array([rgb], np.uint8))[0]] == name
+
+
+def test_a_region_fits_a_colour_when_enough_of_it_has_it(classifier: Any) -> None:
+    rgb = np.full((10, 10, 3), 128, np.uint8)
+    rgb[:, :4] = (200, 20, 30)
+    everywhere = np.ones((10, 10), bool)
+    assert colours.fit(rgb, everywhere, frozenset({"red"})) == pytest.approx(1)
+    assert colours.fit(rgb, everywhere, frozenset({"blue"})) == 0
+    rgb[:, 2:4] = 128
+    assert colours.fit(rgb, everywhere, frozenset({"red"})) == pytest.approx(0.5)
+    assert colours.fit(rgb, everywhere, frozenset()) == 1
+    assert Words([(classifier, 1.0)], ["a red car", "a car"]).colours == ({"red"}, frozenset())
+
+
+def test_only_things_of_the_colour_are_found(segmenter: Segmenter, classifier: Any) -> None:
+    rgb = picture(90, 60)
+    rgb[..., 2] = 0
+    rgb[..., :2] = np.maximum(rgb[..., :2] // 2, 1)  # reds, greens and browns, nothing blue
+    both = Words([(classifier, 1.0)], ["a car", "a blue car"])
+    answer = _find(segmenter, both, rgb)
+    assert {one.phrase for one in answer.instances if one.parts.text > 0} == {"a car"}
 
 
 # Proposals

@@ -11,6 +11,7 @@ from pycocotools import mask as coco
 
 from inference.engines.embedding import Embedding
 from inference.engines.segmenter import Segmenter
+from inference.engines.text_segment import colours
 from inference.engines.text_segment.cleanup import cleaned
 from inference.engines.text_segment.detectors import Detector
 from inference.engines.text_segment.judge import MaskJudge
@@ -83,7 +84,7 @@ def find_words(
         return Answer((), ())
     scene = Scene(segmenter, embedding, rgb, step)
     regions = detector.regions(scene, words, options)
-    fits = words.fits(scene.seen_regions(regions, words))
+    fits = words.fits(scene.seen_regions(regions, words)) * _colour_fits(rgb, regions, words)
     judge = MaskJudge(options.weights, options.size_range)
     shapes = [judge.parts(region.mask, 0.0) for region in regions]
     lie = Overlaps([region.mask for region in regions])
@@ -107,6 +108,16 @@ def find_words(
     chosen = {(one.region, one.phrase) for one in accepted}
     best = [make(one, (one.region, one.phrase) in chosen) for one in shown]
     return Answer(tuple(one for one in kept if one.mask.area), tuple(one for one in best if one.mask.area))
+
+
+def _colour_fits(rgb: Rgb, regions: Sequence[Region], words: Words) -> npt.NDArray[np.float32]:
+    """(regions, phrases): 1 where a phrase gives its thing no colour that the classifiers do not understand."""
+    result = np.ones((len(regions), len(words.phrases)), np.float32)
+    for place, region in enumerate(regions if any(words.colours) else ()):
+        inside = region.mask.array()
+        for wanted in set(words.colours) - {frozenset()}:
+            result[place, [own == wanted for own in words.colours]] = colours.fit(rgb, inside, wanted)
+    return result
 
 
 def instances(judged: Sequence[Judged], lie: Overlaps, options: TextOptions) -> list[Judged]:

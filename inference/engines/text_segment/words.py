@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from inference import clip_input
 from inference.engines.clip import Classifier
+from inference.engines.text_segment import colours
 from inference.errors import AppError
 from inference.jobs.embed_text import unlearned
 from inference.text_background import background
@@ -49,7 +50,7 @@ class Words:
     """Some phrases, ready to be compared with pictures.
 
     Args:
-        members: the models with their weights; the largest weighs most when they are a list of a catalogue.
+        members: the models with their weights.
         phrases: what is looked for.
         negative: what is not meant: it speaks against every phrase.
         left_out: models that could not be loaded, and why.
@@ -57,6 +58,7 @@ class Words:
     Attributes:
         unknown: phrases that no model has learned a word of: their fits are 0.
         guessed: phrases whose words no model has seen pictures of.
+        colours: of each phrase those that no model understands: their pixels have to be looked at (`colours.py`).
     """
 
     def __init__(
@@ -72,10 +74,16 @@ class Words:
         self.unknown = tuple(p for p in (*self.phrases, *self.negative) if all(p in of[0] for of in lacks))
         self.guessed = tuple(p for p in self.phrases if all(p in of[1] or p in of[0] for of in lacks))
         self.guessed = tuple(p for p in self.guessed if p not in self.unknown)
+        self.colours = tuple(self._colours(phrase) for phrase in self.phrases)
 
     @property
     def models(self) -> tuple[tuple[str, float], ...]:
         return tuple((member.classifier.id, member.weight) for member in self.members)
+
+    def _colours(self, phrase: str) -> frozenset[str]:
+        lists = [member.classifier.words for member in self.members]
+        found = [colours.asked(phrase, words.of_text(phrase)) for words in lists if words is not None]
+        return frozenset.intersection(*found) if len(found) == len(lists) else frozenset()
 
     def seen(self, pictures: Sequence[Rgb]) -> list[Float32]:
         """The pictures' embeddings by each model: (n, d) each. Raises OutOfMemory."""
