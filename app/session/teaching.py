@@ -7,12 +7,11 @@ same way. Pausing is stopping: the state is written, and going on starts another
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
-from collections import deque
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,6 +20,7 @@ from PySide6.QtCore import QCoreApplication, QObject, QTimer, Signal
 from app.session.answers import Answers
 from app.session.joblist import JobList
 from app.settings import Settings
+from app.teaching.live import BUSY, RUNNING, STARTING, STOPPING, WAITING, Run, Turns
 from app.teaching.orders import (
     ClassifierOrder,
     TrainOrder,
@@ -31,8 +31,8 @@ from app.teaching.orders import (
     resumed_classifier,
     runs_dir,
 )
-from app.teaching.runs import CLASSIFIER, Row, Rows, RunFacts, find_runs, read_facts
-from inference.errors import AppError, Cancelled, StorageError, UsageError
+from app.teaching.runs import CLASSIFIER, Row, RunFacts, find_runs, read_facts, to_trash
+from inference.errors import AppError, Cancelled, UsageError
 from inference.jobs.look_at_data import LookAtDataRequest, LookAtDataResult
 from inference.jobs.train_sam2 import TrainSam2Request
 from inference.paths import cache_dir
@@ -44,51 +44,6 @@ T = TypeVar("T")
 _READ_MS = 1000
 _SETTLED_S = 3.0  # sooner than this a guess of the time left jumps about
 
-WAITING, STARTING, RUNNING, STOPPING = "waiting", "starting", "running", "stopping"
-BUSY = (WAITING, STARTING, RUNNING, STOPPING)
-
-
-@dataclass
-class Run:
-    """A run as the views show it.
-
-    Attributes:
-        facts: what its folder says.
-        rows: its figures so far.
-        phase: what this window does with it: one of `BUSY`, or "" when nothing.
-        fraction, message, seconds_left: how far it is; None and "" while unknown.
-    """
-
-    facts: RunFacts
-    rows: list[Row] = field(default_factory=list)
-    phase: str = ""
-    fraction: float | None = None
-    message: str = ""
-    seconds_left: float | None = None
-    error: AppError | None = None
-    reader: Rows = field(init=False)
-    ticket: Ticket | None = None
-    discard: bool = False
-    wanted: bool = True
-    begun: tuple[float, float] | None = None  # when progress was first heard of, and how far it was
-
-    def __post_init__(self) -> None:
-        self.reader = Rows(self.facts.folder)
-
-    @property
-    def folder(self) -> Path:
-        return self.facts.folder
-
-    @property
-    def status(self) -> str:
-        """What this window does with it, else what its folder says."""
-        return self.phase or ("failed" if self.error is not None else self.facts.status)
-
-    @property
-    def busy(self) -> bool:
-        """It waits or goes on, here or elsewhere."""
-        return bool(self.phase) or self.facts.status == RUNNING
-
 
 class TeachSession(QObject):
     """The runs there are, and what is being done with them.
@@ -97,12 +52,14 @@ class TeachSession(QObject):
         runs_changed(): there are others, or in another order.
         run_changed(folder): another status, or how far it is.
         rows_changed(folder, anew): it has more figures; or, `anew`, others.
+        taught(folder): a training came to its end.
         failed(AppError): something a person asked for cannot be done.
     """
 
     runs_changed = Signal()
     run_changed = Signal(object)
     rows_changed = Signal(object, bool)
+    taught = Signal(object)
     failed = Signal(object)
 
     def __init__(
@@ -117,8 +74,9 @@ class TeachSession(QObject):
         self._answers, self._jobs, self._settings, self.models_dir = answers, jobs, settings, models_dir
         self._runs: dict[Path, Run] = {}
         self._thread: ThreadPoolExecutor | None = None
-        self._turns = _Turns(answers)
+        self._turns = Turns()
         self._reading = False
+        self._looking: Ticket | None = None
         self._timer = QTimer(self, interval=_READ_MS)
         self._timer.timeout.connect(self._read_soon)
 
@@ -167,7 +125,9 @@ class TeachSession(QObject):
         if run is None or run.phase not in BUSY:
             return
         run.wanted = False
-        if run.ticket is not None:
+        if run.turn is not None:
+            run.turn.cancel()
+        elif run.ticket is not None:
             self._set(run, STOPPING)
             self._jobs.cancel(run.ticket.id)
 
@@ -183,18 +143,21 @@ class TeachSession(QObject):
             self._start(self._remove(run))
 
     async def look(self, data: tuple[str, ...], split: str = "train") -> LookAtDataResult:
-        """What data sets hold, with a sheet of their pictures. A newer question takes the place of a waiting one."""
+        """What data sets hold, with a sheet of their pictures. A newer question ends an earlier one."""
         out = cache_dir() / "looks"
-        ticket, answer = self._answers.ask(
+        if self._looking is not None:
+            self._jobs.cancel(self._looking.id)
+        self._looking, answer = self._answers.ask(
             LookAtDataRequest(data, str(out), split), key="look", priority=Priority.INTERACTIVE
         )
-        self._jobs.watch(ticket, _tr("Look at the data"))
+        self._jobs.watch(self._looking, _tr("Look at the data"))
         result: LookAtDataResult = await answer
         return result
 
     async def measure(self, request: Any, title: str, on_start: Callable[[Ticket], None]) -> Any:
         """An evaluation, comparison or robustness test, when it is its turn; its result."""
-        await self._turns.take()
+        if (turn := self._turns.book()) is not None:
+            await self._answers.of_thread(turn)
         try:
             ticket, answer = self._answers.ask(request, priority=Priority.BATCH)
             self._jobs.watch(ticket, title)
@@ -254,8 +217,6 @@ class TeachSession(QObject):
 
     async def _train(self, order: TrainOrder | ClassifierOrder, begun: Callable[[Path], None]) -> None:
         folder = free_folder(order.name, runs_dir())
-        if folder in self._runs:
-            raise UsageError(_tr("A run of this name waits already."), folder, _tr("Choose another name."))
         if isinstance(order, ClassifierOrder):
             asked = order
             request: TrainRequest = await self.in_thread(lambda: classifier_request(asked, folder))
@@ -264,6 +225,8 @@ class TeachSession(QObject):
             wanted = order
             request = await self.in_thread(lambda: request_for(wanted, folder))
             facts = RunFacts(folder, told={"request": {"data": list(order.data), "preset": order.preset}})
+        if folder in self._runs:
+            raise UsageError(_tr("A run of this name waits already."), folder, _tr("Choose another name."))
         run = Run(facts, phase=WAITING)
         self._runs = {folder: run, **self._runs}
         self.runs_changed.emit()
@@ -275,10 +238,9 @@ class TeachSession(QObject):
         run.wanted, run.error, run.begun, run.fraction, run.seconds_left = True, None, None, None, None
         self._set(run, WAITING)
         try:
-            await self._turns.take()
+            await self._turn_of(run)
             try:
-                if run.wanted:
-                    await self._teach(run, request)
+                await self._teach(run, request)
             finally:
                 self._turns.give()
         except Cancelled:
@@ -288,6 +250,20 @@ class TeachSession(QObject):
             self.failed.emit(error)
         await self._settle(run)
 
+    async def _turn_of(self, run: Run) -> None:
+        """Waits for a run's turn. Cancelled when it is not wanted any more by then."""
+        run.turn = self._turns.book()
+        if run.turn is None:
+            return
+        try:
+            await self._answers.of_thread(run.turn)
+        except asyncio.CancelledError:
+            if run.wanted:  # the window is closing
+                raise
+            raise Cancelled from None
+        finally:
+            run.turn = None
+
     async def _teach(self, run: Run, request: TrainRequest) -> None:
         self._set(run, STARTING)
         run.ticket, answer = self._answers.ask(
@@ -296,6 +272,7 @@ class TeachSession(QObject):
         self._jobs.watch(run.ticket, _tr("Teach %1").replace("%1", run.facts.name))
         self._timer.start()
         await answer
+        self.taught.emit(run.folder)
 
     async def _settle(self, run: Run) -> None:
         """Reads what a run left, or takes it away when that was asked for."""
@@ -316,7 +293,7 @@ class TeachSession(QObject):
 
     async def _remove(self, run: Run) -> None:
         run.phase, run.discard = "", False
-        await self.in_thread(lambda: _to_trash(run.folder))
+        await self.in_thread(lambda: to_trash(run.folder))
         self._runs.pop(run.folder, None)
         self.runs_changed.emit()
 
@@ -366,47 +343,8 @@ class TeachSession(QObject):
         self.run_changed.emit(run.folder)
 
 
-class _Turns:
-    """Lets one flow on at a time, in the order they came. (asyncio's own lock finds no loop under qasync.)"""
-
-    def __init__(self, answers: Answers) -> None:
-        self._answers = answers
-        self._taken = False
-        self._waiting: deque[Future[None]] = deque()
-
-    async def take(self) -> None:
-        """Waits for the turn; `give` ends it."""
-        if self._taken:
-            turn: Future[None] = Future()
-            self._waiting.append(turn)
-            await self._answers.of_thread(turn)
-        self._taken = True
-
-    def give(self) -> None:
-        while self._waiting:
-            turn = self._waiting.popleft()
-            if turn.set_running_or_notify_cancel():  # its flow may have ended meanwhile
-                turn.set_result(None)
-                return
-        self._taken = False
-
-
 def _read_all(runs: Iterable[Run]) -> list[tuple[Run, RunFacts | None, tuple[list[Row], bool]]]:
     return [(run, read_facts(run.folder), run.reader.new()) for run in runs]
-
-
-def _to_trash(folder: Path) -> None:
-    from send2trash import send2trash
-
-    if not folder.exists():
-        return
-    try:
-        send2trash(folder)
-    except OSError as error:
-        raise StorageError(
-            _tr("The run cannot be moved to the trash (%1).").replace("%1", str(error.strerror or error)), folder,
-            _tr("Close what uses its files, or delete the folder yourself."),
-        ) from error  # fmt: skip
 
 
 def _tr(text: str) -> str:

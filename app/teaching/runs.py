@@ -14,6 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from PySide6.QtCore import QCoreApplication
+
+from inference.errors import StorageError
 
 RUN, METRICS, STATE, BEST = "run.json", "metrics.jsonl", "state.pt", "best.safetensors"
 SEGMENTER, CLASSIFIER = "sam2", "classifier"
@@ -206,6 +209,25 @@ def samples_of(folder: Path, row: Row) -> list[Path]:
     return [folder / "samples" / Path(str(name).replace("\\", "/")).name for name in names]
 
 
+def to_trash(folder: Path) -> None:
+    """Moves a run's folder to the system's trash, if it is there. StorageError when that fails."""
+    from send2trash import send2trash
+
+    if not folder.exists():
+        return
+    try:
+        send2trash(folder)
+    except OSError as error:
+        raise StorageError(
+            _tr("The run cannot be moved to the trash (%1).").replace("%1", str(error.strerror or error)), folder,
+            _tr("Close what uses its files, or delete the folder yourself."),
+        ) from error  # fmt: skip
+
+
+def _tr(text: str) -> str:
+    return QCoreApplication.translate("teaching", text)
+
+
 __all__ = [
     "CLASSIFIER",
     "SEGMENTER",
@@ -219,5 +241,6 @@ __all__ = [
     "samples_of",
     "score",
     "series",
+    "to_trash",
     "validations",
 ]

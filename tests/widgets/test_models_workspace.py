@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -52,6 +54,18 @@ def tiny(winnow_home: Path) -> Path:
     file = save_checkpoint(build_model(TINY), TINY, winnow_home / "tiny.safetensors")
     library.import_file(file, paths.models_dir(), name="tiny")
     return file
+
+
+@pytest.fixture(autouse=True)
+def trash(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The system's trash of a test, where it has one in the home folder."""
+    home = tmp_path_factory.mktemp("trash")
+    if sys.platform == "linux":  # send2trash looks where it is once, when it is imported
+        from send2trash import plat_other
+
+        monkeypatch.setattr(plat_other, "XDG_DATA_HOME", os.fsencode(home))
+        monkeypatch.setattr(plat_other, "HOMETRASH_B", os.fsencode(home / "Trash"))
+    return home
 
 
 @pytest.fixture
@@ -161,7 +175,18 @@ def test_trainings_take_turns_and_one_that_waits_can_be_taken_back(desktop: Desk
     second, first = teaching.runs
     assert second.phase == "waiting" and first.phase in ("starting", "running")
     teaching.pause(second.folder)
-    qtbot.waitUntil(lambda: len(teaching.runs) == 1 and not first.phase, timeout=_MS)
+    qtbot.waitUntil(lambda: teaching.runs == [first], timeout=_MS)
+    desktop.window.models.rail.choose_page("teach")
+    form.name.setText("third")
+    form.start.click()
+    qtbot.waitUntil(
+        lambda: len(teaching.runs) == 2 and all(run.facts.status == "finished" for run in teaching.runs), timeout=_MS
+    )
+    third = teaching.runs[0]
+    assert third.facts.name == "third"
+    teaching.discard(third.folder)
+    qtbot.waitUntil(lambda: teaching.runs == [first], timeout=_MS)
+    assert not third.folder.exists()
     assert first.facts.status == "finished" and first.facts.usable
     workspace = desktop.window.models
     shutil.copytree(first.folder, first.folder.with_name("copy"))

@@ -8,7 +8,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QAbstractItemView, QHBoxLayout, QTableWidget, QTableWidgetItem, QVBoxLayout, QWidget
 
-from app.session.teaching import Run
+from app.teaching.live import Run
 from app.teaching.runs import best_of, score, series
 from widgets.column_page import ColumnPage
 from widgets.models.curves import CurvePlot, Line, hue

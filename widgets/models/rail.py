@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.session.teaching import Run
+from app.teaching.live import Run
 from app.teaching.runs import best_text
 from widgets.icons import icon
 from widgets.models.words import status_text

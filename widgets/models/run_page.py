@@ -8,7 +8,7 @@ from typing import Any
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
-from app.session.teaching import RUNNING, STARTING, STOPPING, WAITING, Run
+from app.teaching.live import RUNNING, STARTING, STOPPING, WAITING, Run
 from app.teaching.runs import CLASSIFIER, Row, best_of, score, series
 from widgets.column_page import ColumnPage
 from widgets.models.curves import CurvePlot, Line

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QCoreApplication
 
-from app.session.teaching import RUNNING, STARTING, STOPPING, WAITING, Run
+from app.teaching.live import RUNNING, STARTING, STOPPING, WAITING, Run
 from app.teaching.orders import CLASSIFIER_RECIPES, RECIPES
 
 

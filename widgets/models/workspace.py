@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMessageBox, QSplitter, 
 
 from app.session.shelf import Shelf
 from app.session.teaching import TeachSession
-from app.teaching.runs import CLASSIFIER, best_of
+from app.teaching.runs import CLASSIFIER, best_of, best_text
 from widgets.models.rail import Rail
 from widgets.models_page import ModelsPage
 from widgets.parts import reported
@@ -62,6 +62,7 @@ class ModelsWorkspace(QWidget):
         session.runs_changed.connect(self._on_runs)
         session.run_changed.connect(self._on_run)
         session.rows_changed.connect(lambda folder, _anew: self._on_rows(folder))
+        session.taught.connect(self._on_taught)
         self.rail.choose_page("models")
 
     # Pages ----------------------------------------------------------------------------------------------------------
@@ -177,6 +178,12 @@ class ModelsWorkspace(QWidget):
         if folder:
             with reported(self.failed):
                 self._session.add_folder(Path(folder))
+
+    def _on_taught(self, folder: Path) -> None:
+        run = self._session.run(folder)
+        if run is not None:
+            text = self.tr("“%1” is taught. %2").replace("%1", run.facts.name)
+            self.message.emit(text.replace("%2", best_text(run.rows)).strip())
 
     # What happens ---------------------------------------------------------------------------------------------------
 
