@@ -31,6 +31,11 @@ PACKAGE_DATA = {
 }
 """Files that packages read beside their code, for which their public hooks are missing or could change."""
 
+PACKAGE_LIBRARIES = {
+    "torchvision": ("_C*.so", "_C*.pyd", "_C*.dylib"),  # its operators; the public hook knows an older name
+}
+"""Libraries that packages load by path and for which public hooks fall short."""
+
 HIDDEN = (
     "training.loss_fns",  # the training part of sam2, made from names in its YAML files and ours
     "training.model.sam2",
@@ -89,6 +94,16 @@ def package_files() -> list[Pair]:
         files = sorted({f for pattern in patterns for f in folder.glob(pattern) if f.is_file()})
         found += [(f, f.parent.relative_to(folder.parent).as_posix()) for f in files if f.suffix not in _CODE]
     return found
+
+
+def package_libraries() -> list[Pair]:
+    """The files of `PACKAGE_LIBRARIES`, at the same places as beside their packages."""
+    return [
+        (file, name)
+        for name, patterns in PACKAGE_LIBRARIES.items()
+        for pattern in patterns
+        for file in sorted(folder_of(name).glob(pattern))
+    ]
 
 
 def everything() -> list[Pair]:

@@ -71,17 +71,20 @@ from widgets.icons import app_icon, icon
 from widgets.theme import Theme
 application = QApplication([])
 Theme(application, "dark"), icon("folder").pixmap(16), app_icon().pixmap(64)
-print("OPENED" + json.dumps(sorted(opened)))
+maps = "/proc/self/maps"
+loaded = {line.split(maxsplit=5)[-1].strip() for line in open(maps) if "/" in line} if os.path.exists(maps) else set()
+print("OPENED" + json.dumps([sorted(opened), sorted(loaded)]))
 """
 
 
+@pytest.mark.timeout(300)  # it imports everything, on machines with much to do too
 def test_every_file_that_the_program_opens_is_collected(winnow_home: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", READERS], cwd=ROOT, capture_output=True, text=True, timeout=110,
+        [sys.executable, "-W", "ignore", "-c", READERS], cwd=ROOT, capture_output=True, text=True, timeout=280,
         env={**os.environ, "QT_QPA_PLATFORM": "offscreen", "OMP_NUM_THREADS": "1"}, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    opened = [Path(p) for p in json.loads(done.stdout.partition("OPENED")[2])]
+    opened, loaded = ([Path(p) for p in paths] for paths in json.loads(done.stdout.partition("OPENED")[2]))
     site = collected.folder_of("numpy").parent
     ours = [p for p in opened if p.is_relative_to(ROOT) and not p.is_relative_to(ROOT / ".venv")]
     theirs = [p for p in opened if p.is_relative_to(site) and p.suffix not in (".so", ".pth", ".dll", ".pyd")]
@@ -90,6 +93,14 @@ def test_every_file_that_the_program_opens_is_collected(winnow_home: Path) -> No
     expected = ("models.json", "winnow.qss", "flower.jpg", "bpe.txt.gz", "sam2.1_hiera_b+.yaml", "ViT-B-32.json")
     assert {p.name for p in data} >= set(expected)
     assert data <= {file for file, _ in collected.everything()}
+
+    # Libraries that are neither modules nor what PyInstaller finds because a module is linked to it.
+    known = ("torch/lib/", "nvidia/", "PySide6/", "shiboken6/")  # public hooks, and ours for nvidia's newer packages
+    libraries = {p for p in loaded if p.is_relative_to(site) and ".libs/" not in str(p)}
+    libraries = {p for p in libraries if not p.relative_to(site).as_posix().startswith(known)}
+    by_path = {p for p in libraries if not re.search(r"\.(cpython-|abi3)[^/]*\.so$", p.name)}
+    assert by_path <= {file for file, _ in collected.package_libraries()}
+    assert by_path or not loaded
 
 
 def test_files_lie_where_the_program_looks() -> None:
