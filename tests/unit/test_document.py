@@ -61,6 +61,28 @@ def test_every_edit_is_on_disk_when_its_signal_comes(project: Project, document:
     assert [i.id for i in stored(project)] == [one.id]
 
 
+def test_a_new_instance_takes_pixels_from_others_in_one_step(project: Project, document: Document) -> None:
+    cut, gone, locked = instance(2), instance(12), instance(20, locked=True)
+    document.add([cut, gone, locked])
+    before = document.instances
+    smaller = cut.with_mask(instance(4).mask.minus(instance(2).mask))
+    empty = gone.with_mask(gone.mask.minus(gone.mask))
+    new = instance(5)
+    document.put(new, [smaller, empty], "Put")
+    assert [i.id for i in document.instances] == [cut.id, locked.id, new.id]
+    assert document.get(cut.id) == smaller and stored(project) == document.instances
+    document.undo_stack.undo()
+    assert document.instances == before and stored(project) == before
+    document.undo_stack.redo()
+    again = replace(new, mask=instance(6).mask)
+    document.put(again, [], "Refine")
+    assert document.get(new.id) == again and len(document) == 3
+    with pytest.raises(UsageError, match="locked"):
+        document.put(instance(9), [locked.with_mask(cut.mask)], "Put")
+    with pytest.raises(UsageError, match="locked"):
+        document.put(instance(9), [locked.with_mask(empty.mask)], "Put")
+
+
 def test_everything_about_an_instance_survives(project: Project, document: Document, tmp_path: Path) -> None:
     cat = project.classes.add("cat")
     rich = instance(
