@@ -87,7 +87,8 @@ class Annotate(QMainWindow):
         self.strip = ToolStrip(actions)
         self.strip.wanted.connect(self._use_tool)
         self.browser = Browser(settings)
-        self.instances = InstancesPanel(self.selection, self._color_of, [actions[i] for i in ("refine", *_EDITING)])
+        edits = [actions[i] for i in ("refine", *_EDITING)]
+        self.instances = InstancesPanel(self.selection, self._color_of, edits, lambda: self._key_text("accept"))
         self.classes = ClassesPanel(actions["undo_classes"], actions["redo_classes"], lambda: bool(self.selection.ids))
         self.properties = PropertiesPanel()
         self.history = HistoryPanel()

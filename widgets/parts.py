@@ -217,6 +217,14 @@ def reported(failed: SignalInstance) -> Iterator[None]:
         failed.emit(error)
 
 
+_WORDS_MARGIN = 12
+
+
+def words_height(view: QAbstractItemView, lines: int) -> int:
+    """How high the rows' place has to be for so many lines of `paint_words`, in pixels."""
+    return 2 * _WORDS_MARGIN + lines * view.fontMetrics().lineSpacing() + 2 * view.frameWidth()
+
+
 def paint_words(view: QAbstractItemView, text: str) -> None:
     """Writes why a list is empty where its rows would be; to be called at the end of its paintEvent."""
     if not text:
@@ -224,7 +232,7 @@ def paint_words(view: QAbstractItemView, text: str) -> None:
     painter = QPainter(view.viewport())
     painter.setPen(view.palette().color(QPalette.ColorRole.PlaceholderText))
     flags = Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop | Qt.TextFlag.TextWordWrap
-    painter.drawText(view.viewport().rect().adjusted(12, 16, -12, 0), flags, text)
+    painter.drawText(view.viewport().rect().adjusted(_WORDS_MARGIN, _WORDS_MARGIN, -_WORDS_MARGIN, 0), flags, text)
     painter.end()
 
 

@@ -106,12 +106,14 @@ def main() -> None:
 
     def dark() -> None:
         theme.choose("dark")
-        services.desk.show("temple.jpg")
-        ready()
-        grab("annotate-dark")
-        window.show_workspace("models")
-        grab("models-dark")
-        theme.choose("light")
+        try:
+            services.desk.show("temple.jpg")
+            ready()
+            grab("annotate-dark")
+            window.show_workspace("models")
+            grab("models-dark")
+        finally:
+            theme.choose("light")  # or what comes after a late model would be grabbed in the dark
 
     window.resize(1280, 800)
     window.show()

@@ -19,12 +19,14 @@ from app.instance import ImageState, Instance, new_id
 from app.project import Project
 from app.selection import Selection
 from app.session.joblist import JobList
+from app.settings import Settings
 from inference.jobs.download import DownloadRequest
 from inference.jobs.segment import SegmentRequest
 from inference.masks import Mask
 from inference.prompts import Prompts
 from inference.protocol import ImageRef, Priority
 from tests.widgets.window_kit import EquationRunner, pictures
+from widgets.panels.browser import Browser
 from widgets.panels.classes import ClassesPanel
 from widgets.panels.history import HistoryPanel
 from widgets.panels.instance_model import AREA, LOCKED, NAME, SCORE, VISIBLE
@@ -262,6 +264,35 @@ def test_jobs_come_go_and_can_be_stopped(qtbot: QtBot) -> None:
     panel._views[ticket.id].stop.click()
     qtbot.waitUntil(lambda: jobs.rows == ())
     assert panel.isHidden()
+
+
+def test_what_to_do_is_read_in_a_low_panel(qtbot: QtBot, project: Project) -> None:
+    shown, key = project.document("b.png"), ["F"]
+    panel = InstancesPanel(Selection(shown), lambda _instance: "#336699", [QAction("Delete")], lambda: key[0])
+    qtbot.addWidget(panel)
+    panel.set_document(shown, project.classes)
+    panel.resize(280, 10)
+    panel.show()
+    view = panel.view
+    assert "press F to keep" in view.words
+    room = view.viewport().rect().adjusted(12, 12, -12, -12)
+    assert room.contains(view.fontMetrics().boundingRect(room, Qt.TextFlag.TextWordWrap, view.words))
+    key[0] = ""
+    panel.set_document(shown, project.classes)
+    assert "accept its mask" in view.words
+
+
+def test_the_filters_of_a_narrow_browser_stand_below_each_other(qtbot: QtBot) -> None:
+    browser = Browser(Settings())
+    qtbot.addWidget(browser)
+    browser.resize(300, 500)
+    browser.show()
+    assert browser.name.y() == browser.state.y()
+    browser.resize(190, 500)
+    qtbot.waitUntil(lambda: browser.state.y() > browser.name.geometry().bottom())
+    assert browser.name.width() > browser.name.fontMetrics().horizontalAdvance(browser.name.placeholderText())
+    browser.resize(300, 500)
+    qtbot.waitUntil(lambda: browser.name.y() == browser.state.y())
 
 
 def test_a_folder_for_reading_only_advises_no_edits(qtbot: QtBot, project: Project) -> None:

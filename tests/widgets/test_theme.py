@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 import pytest
-from PySide6.QtCore import QSize
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QColor, QIcon, QPalette
 from PySide6.QtWidgets import QApplication
 
@@ -34,6 +34,18 @@ def test_choosing_changes_palette_and_icons(theme: Theme, qapp: QApplication, qt
     assert light.lightness() < 80 and dark.lightness() > 180  # the same icon object, drawn anew
     theme.choose("system")
     assert theme.colors in (LIGHT, DARK)
+
+
+def test_a_chosen_scheme_stays_whatever_the_system_says_later(theme: Theme, qapp: QApplication) -> None:
+    hints = qapp.styleHints()
+    before = hints.colorScheme()
+    for choice, system, colors in (("light", Qt.ColorScheme.Dark, LIGHT), ("dark", Qt.ColorScheme.Light, DARK)):
+        theme.choose(choice)
+        hints.setColorScheme(system)
+        hints.colorSchemeChanged.emit(system)  # some platforms tell it late, and more than once
+        assert theme.colors is colors and current_colors() is colors
+        assert qapp.palette().color(QPalette.ColorRole.Window) == QColor(colors.window)
+    hints.setColorScheme(before)
 
 
 def _ink(made: QIcon) -> QColor:

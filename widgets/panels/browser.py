@@ -6,6 +6,7 @@ from PySide6.QtCore import QModelIndex, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
+    QBoxLayout,
     QComboBox,
     QHBoxLayout,
     QLineEdit,
@@ -27,6 +28,9 @@ from widgets.panels.browser_delegate import BrowserDelegate
 from widgets.parts import calm, label, paint_words, tool
 
 _TYPING_MS = 150
+_SIDES = 8
+_AROUND_TEXT = 28
+"""What padding and border of a field take of its width, in pixels."""
 
 
 class Browser(QWidget):
@@ -107,7 +111,7 @@ class Browser(QWidget):
     # Within ---------------------------------------------------------------------------------------------------------
 
     def _lay_out(self) -> None:
-        filters = QHBoxLayout()
+        self._filters = filters = QHBoxLayout()
         filters.setSpacing(6)
         filters.addWidget(self.name, 1)
         filters.addWidget(self.state)
@@ -124,11 +128,24 @@ class Browser(QWidget):
         bottom.addWidget(self.slider)
         bottom.addWidget(self.as_list)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(8, 8, 8, 6)
+        layout.setContentsMargins(_SIDES, 8, _SIDES, 6)
         layout.setSpacing(6)
         layout.addLayout(filters)
         layout.addWidget(self._tree_and_list, 1)
         layout.addLayout(bottom)
+
+    def _stack_filters(self) -> None:
+        """The states come below the name where both side by side would leave no room to read what to type."""
+        text = self.name.fontMetrics().horizontalAdvance(self.name.placeholderText()) + _AROUND_TEXT
+        room = self.width() - 2 * _SIDES
+        narrow = room < text + self._filters.spacing() + self.state.sizeHint().width()
+        way = QBoxLayout.Direction.TopToBottom if narrow else QBoxLayout.Direction.LeftToRight
+        if way != self._filters.direction():
+            self._filters.setDirection(way)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self._stack_filters()
+        super().resizeEvent(event)
 
     def _mode_button(self) -> QToolButton:
         made = tool("list", self.tr("List instead of thumbnails"), size=16)

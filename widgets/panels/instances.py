@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtCore import QItemSelection, QItemSelectionModel, QModelIndex, QPoint, QSortFilterProxyModel, Qt, Signal
 from PySide6.QtGui import QAction, QColor, QIcon, QKeyEvent, QPaintEvent
 from PySide6.QtWidgets import (
@@ -23,7 +25,9 @@ from app.document import Document
 from app.labels import ClassList
 from app.selection import Selection
 from widgets.panels.instance_model import AREA, LOCKED, NAME, SCORE, VISIBLE, ColorOf, InstanceModel
-from widgets.parts import label, paint_words, reported, swatch
+from widgets.parts import label, paint_words, reported, swatch, words_height
+
+_LEAST_LINES = 3
 
 
 class InstancesPanel(QWidget):
@@ -33,16 +37,22 @@ class InstancesPanel(QWidget):
         selection: shared with the canvas.
         color_of: the same colours as on the canvas.
         actions: of the window, for the menu (delete, union …).
+        accept_key: the key that accepts a mask now, "" for none.
     """
 
     failed = Signal(object)
     class_wanted = Signal(object)  # class id or None, for the selected instances
 
     def __init__(
-        self, selection: Selection, color_of: ColorOf, actions: list[QAction], parent: QWidget | None = None
+        self,
+        selection: Selection,
+        color_of: ColorOf,
+        actions: list[QAction],
+        accept_key: Callable[[], str] = lambda: "",
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._selection, self._actions = selection, actions
+        self._selection, self._actions, self._accept_key = selection, actions, accept_key
         self._classes: ClassList | None = None
         self._syncing, self._usable = False, True
         self.model = InstanceModel(color_of, self._alike)
@@ -88,6 +98,8 @@ class InstancesPanel(QWidget):
         view.setModel(self._proxy)
         view.setAccessibleName(self.tr("Instances, topmost first"))
         header = view.header()
+        # A few rows, or the words in their place, are seen however little height there is for the panel.
+        view.setMinimumHeight(header.sizeHint().height() + words_height(view, _LEAST_LINES))
         header.setStretchLastSection(False)
         header.setMinimumSectionSize(26)
         header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
@@ -141,7 +153,9 @@ class InstancesPanel(QWidget):
             return ""
         if document.read_only:
             return self.tr("Nothing here.")
-        return self.tr("Nothing here yet. Click an object in the picture, then press F to keep its mask.")
+        if key := self._accept_key():
+            return self.tr("Nothing here yet. Click an object, then press %1 to keep its mask.").replace("%1", key)
+        return self.tr("Nothing here yet. Click an object, then accept its mask.")
 
     def _on_filter(self, text: str) -> None:
         self._proxy.setFilterFixedString(text)
