@@ -37,16 +37,17 @@ class Program:
 
     Attributes:
         place: a folder of its own with `home` and `pictures`; what it writes goes there.
+        extra: variables that it gets nevertheless.
         samples: the photographs it ships.
     """
 
-    def __init__(self, folder: Path, place: Path) -> None:
+    def __init__(self, folder: Path, place: Path, extra: dict[str, str]) -> None:
         names = ("winnow-cli.exe", "winnow", "Winnow.app/Contents/MacOS/winnow")
         found = [folder / name for name in names if (folder / name).is_file()]
         if not found:
             raise SystemExit(f"There is no program in {folder}.")
         self.path = found[0]
-        self.folder, self.place = folder, place
+        self.folder, self.place, self.extra = folder, place, extra
         self.samples = next(folder.rglob("resources/samples"))
         for name in ("home", "pictures"):
             (place / name).mkdir()
@@ -55,9 +56,10 @@ class Program:
         """Nothing but a home, and what Windows does not start a program without."""
         home = str(self.place / "home")
         if sys.platform != "win32":
-            return {"HOME": home, "PATH": "/nonexistent", **more}
+            return {"HOME": home, "PATH": "/nonexistent", **self.extra, **more}
         system = {name: os.environ[name] for name in ("SYSTEMROOT", "TEMP", "WINDIR") if name in os.environ}
-        return system | {"USERPROFILE": home, "LOCALAPPDATA": home, "APPDATA": home, "PATH": "", **more}
+        system |= {"USERPROFILE": home, "LOCALAPPDATA": home, "APPDATA": home, "PATH": ""}
+        return {**system, **self.extra, **more}
 
     def run(self, *words: str, may_be: tuple[int, ...] = (0,)) -> str:
         """Standard output of a command line, which has to end with one of these."""
@@ -102,14 +104,16 @@ def doctor(program: Program) -> str:
 
 
 def segment(program: Program) -> str:
-    """The mask has to be the one that the sources give, bit for bit: the same libraries on the same machine."""
+    """The mask has to be the one that the sources give, bit for bit: the same libraries, machine and threads."""
+    home = {"WINNOW_HOME": str(program.place / "source-home")}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("OMP_", "WINNOW_"))}
     picture = str(program.samples / PICTURE)
     words = ["segment", picture, "--point", POINT, "--force-device", "cpu", "--json", "--out"]
     program.run(*words, str(program.place / "built"))
     source = subprocess.run(
         [sys.executable, str(ROOT / "main.py"), *words, str(program.place / "source")],
-        env={**os.environ, "WINNOW_HOME": str(program.place / "source-home")}, cwd=program.place, capture_output=True,
-        text=True, timeout=LIMIT_S, check=False,
+        env={**inherited, **program.extra, **home}, cwd=program.place, capture_output=True, text=True,
+        timeout=LIMIT_S, check=False,
     )  # fmt: skip
     if source.returncode:
         raise Failed(f"the sources do not run: {source.stderr[-3000:]}")
@@ -163,8 +167,8 @@ def train(program: Program) -> str:
     for name in ("cat", "coffee"):
         (classes / name).mkdir(parents=True)
         for copy in range(8):  # a byte more makes each a file of its own
-            data = (program.samples / f"{name}.jpg").read_bytes()
-            (classes / name / f"{copy}.jpg").write_bytes(data + bytes([copy]))
+            photograph = (program.samples / f"{name}.jpg").read_bytes()
+            (classes / name / f"{copy}.jpg").write_bytes(photograph + bytes([copy]))
     program.json(
         "train", "classifier", "--data", str(classes), "--out", str(program.place / "run2"), "--model", "small-vit",
         "--image-size", "32", "--epochs", "1", "--batch", "4", may_be=(0, 1),
@@ -210,13 +214,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dist", type=Path, help="the built folder, dist/Winnow")
     parser.add_argument("--only", choices=PARTS, action="append", help="only this part; repeat")
+    parser.add_argument(
+        "--with", dest="extra", action="append", default=[], metavar="NAME=VALUE",
+        help="a variable of the environment, e.g. OMP_NUM_THREADS=1 on a machine that has much else to do",
+    )  # fmt: skip
     parser.add_argument("--keep", type=Path, help="a new folder for what is written, the screenshot too")
     options = parser.parse_args()
     place = options.keep.absolute() if options.keep else Path(tempfile.mkdtemp(prefix="winnow-smoke-"))
     place.mkdir(parents=True, exist_ok=True)
     failed = 0
     try:
-        program = Program(options.dist.absolute(), place)
+        program = Program(options.dist.absolute(), place, dict(text.split("=", 1) for text in options.extra))
         for name in options.only or PARTS:
             begun = time.monotonic()
             try:
