@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -261,6 +262,29 @@ def test_an_unknown_word_is_not_looked_for(segmenter: Segmenter, classifier: Any
     answer = _find(segmenter, Words([(classifier, 1.0)], ["quasar", "dog"]), picture(90, 60))
     assert {one.phrase for one in (*answer.instances, *answer.candidates)} == {"dog"}
     assert _find(segmenter, Words([(classifier, 1.0)], ["quasar"]), picture(90, 60)).candidates == ()
+
+
+class _Sure:
+    """A detector that knows where everything is."""
+
+    name = "sure"
+
+    def regions(self, scene: Scene, words: Words, options: TextOptions) -> list[Region]:
+        found = []
+        for place in range(len(words.phrases)):
+            pixels = np.zeros((scene.height, scene.width), bool)
+            pixels[10:40, 10 + 30 * place : 35 + 30 * place] = True
+            low = np.where(cv2.resize(pixels.astype(np.uint8), (32, 32)) > 0, 8.0, -8.0).astype(np.float32)
+            found.append(Region(Prompts(), Candidate(0.9, low), Mask.from_array(pixels), place, 0.4))
+        return found
+
+
+def test_what_a_detector_is_sure_of_needs_no_consent_of_the_classifier(segmenter: Segmenter, classifier: Any) -> None:
+    words, rgb = Words([(classifier, 1.0)], ["a cat", "quasar"]), picture(90, 60)
+    options = TextOptions(least_text=1.0)
+    answer = find_words(segmenter, segmenter.encode(rgb), rgb, words, _Sure(), options)
+    assert [one.phrase for one in answer.instances] == ["a cat", "quasar"]
+    assert answer.instances[1].parts.text == pytest.approx(0.4)
 
 
 def test_three_hundred_phrases_at_once(segmenter: Segmenter, classifier: Any) -> None:

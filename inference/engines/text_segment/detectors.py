@@ -23,7 +23,7 @@ from inference.text_segment import DetectorName, TextOptions
 log = logging.getLogger(__name__)
 
 _SAME = 0.9  # IoU of masks that are one
-_A_PHRASE = 12  # of the places that fit a phrase best
+_A_PHRASE = 24  # of the places that fit a phrase best
 _HOPELESS = 0.02  # places that fit less are not looked at twice
 _TRUSTED = 0.25  # predicted IoU over which masks of the grid are proposals
 _ALIKE = 0.7  # IoU of boxes of which the one that fits better is asked for
@@ -46,6 +46,8 @@ class ClipDetector:
 
     def regions(self, scene: Scene, words: Words, options: TextOptions) -> list[Region]:
         """See `Detector`. What fits a phrase best is asked for again with its box, which says more than a point."""
+        if all(phrase in words.unknown for phrase in words.phrases):
+            return []
         found = self._found(scene, options)
         boxes = [_box(one.mask) for one in found] + windows(scene.width, scene.height)
         fits = words.fits(scene.seen_boxes(boxes, words, MARGIN))

@@ -51,7 +51,8 @@ class GroundingDino(Placed):
                     scene.step(len(found), 0, "Drawing masks")
                     at = Box(*(float(v) for v in box)).clipped(scene.width, scene.height)
                     if at.width >= 1 and at.height >= 1:
-                        region = scene.region(Prompts((), scene.full_box(at)), chunk[int(place)])
+                        prompts, score = Prompts((), scene.full_box(at)), float(row[place])
+                        region = scene.region(prompts, chunk[int(place)], score)
                         found += [region] if region is not None else []
         return list(distinct(found, _SAME))
 

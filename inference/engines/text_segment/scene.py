@@ -38,12 +38,14 @@ class Region:
         candidate: the segmentation model's answer.
         mask: of the scene's size.
         only: the place of the phrase that a detector meant; None for any.
+        detected: that detector's own score, which was high enough; None where the classifier has to decide.
     """
 
     prompts: Prompts
     candidate: Candidate
     mask: Mask
     only: int | None = None
+    detected: float | None = None
 
     @property
     def box(self) -> Box:
@@ -72,13 +74,13 @@ class Scene:
         across, down = self.embedding.width / self.width, self.embedding.height / self.height
         return Box(box.x0 * across, box.y0 * down, box.x1 * across, box.y1 * down)
 
-    def region(self, prompts: Prompts, only: int | None = None) -> Region | None:
+    def region(self, prompts: Prompts, only: int | None = None, detected: float | None = None) -> Region | None:
         """The model's best answer to some prompts; None when it is next to nothing."""
         candidate = self.segmenter.decode(self.embedding, prompts)[0]
         mask = mask_of_logits(candidate.low_res, self.width, self.height)
         if mask.area < max(SMALLEST * self.width * self.height, 1):
             return None
-        return Region(prompts, candidate, mask, only)
+        return Region(prompts, candidate, mask, only, detected)
 
     def region_of_point(self, found: FoundMask) -> Region | None:
         """A mask that a point found, with its logits; None when it is next to nothing."""

@@ -29,12 +29,16 @@ _SAME_THING = 0.8  # IoU of two phrases' masks that are one thing: it belongs to
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What was made of a region for one phrase: their places, the parts, the total."""
+    """What was made of a region for one phrase: their places, the parts, the total.
+
+    `sure`: a detector that understands the words has said so; the classifier only helps to choose between such.
+    """
 
     region: int
     phrase: int
     parts: Parts
     total: float
+    sure: bool = False
 
 
 class Overlaps:
@@ -80,7 +84,7 @@ def find_words(
     Raises UsageError (options), OutOfMemory, and what `step` raises.
     """
     options.check()
-    if is_plain(rgb) or all(phrase in words.unknown for phrase in words.phrases):
+    if is_plain(rgb):
         return Answer((), ())
     scene = Scene(segmenter, embedding, rgb, step)
     regions = detector.regions(scene, words, options)
@@ -91,13 +95,14 @@ def find_words(
     accepted: list[Judged] = []
     shown: list[Judged] = []
     for phrase, text in enumerate(words.phrases):
-        if text in words.unknown:
-            continue
+        unknown = text in words.unknown
         judged = []
         for place, (region, shape) in enumerate(zip(regions, shapes, strict=True)):
-            if region.only is None or region.only == phrase:
-                parts = replace(shape, text=float(fits[place, phrase]))
-                judged.append(Judged(place, phrase, parts, judge.total(parts)))
+            sure = region.detected is not None
+            if (region.only is None or region.only == phrase) and (sure or not unknown):
+                fit = region.detected if unknown and region.detected is not None else float(fits[place, phrase])
+                parts = replace(shape, text=fit)
+                judged.append(Judged(place, phrase, parts, judge.total(parts), sure))
         judged.sort(key=lambda one: -one.total * regions[one.region].candidate.score)
         accepted += instances(judged, lie, options)
         shown += _apart(judged, lie, options, _SHOWN)
@@ -124,7 +129,7 @@ def instances(judged: Sequence[Judged], lie: Overlaps, options: TextOptions) -> 
     """Of one phrase's regions, the best first, those that are instances: what fits the words, each thing once."""
     top = max((one.parts.text for one in judged), default=0.0)
     least = max(options.least_text, top - options.relative)
-    return _apart([one for one in judged if one.parts.text >= least], lie, options, options.most)
+    return _apart([one for one in judged if one.sure or one.parts.text >= least], lie, options, options.most)
 
 
 def _apart(judged: Sequence[Judged], lie: Overlaps, options: TextOptions, most: int) -> list[Judged]:
