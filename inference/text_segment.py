@@ -162,6 +162,7 @@ class WordMask:
         prompts: that gave the mask, in pixels of the picture.
         low_res: its logits, for refining it with a click.
         accepted: an instance, and not only one of the best that were looked at.
+        sure: a detector that understands the words found it; the text part does not decide on it.
     """
 
     phrase: str
@@ -172,3 +173,4 @@ class WordMask:
     prompts: Prompts
     low_res: npt.NDArray[np.float32]
     accepted: bool = True
+    sure: bool = False

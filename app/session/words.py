@@ -96,13 +96,13 @@ class WordsSession(QObject):
     @property
     def shown(self) -> list[Found]:
         """The suggestions that fit well enough and are not kept yet, large ones first."""
-        chosen = [f for f in self._found if f.number not in self._taken and f.word.parts.text >= self._least]
+        chosen = [f for f in self._found if f.number not in self._taken and self._fits(f.word)]
         return sorted(chosen, key=lambda found: -found.word.mask.area)
 
     @property
     def hidden(self) -> int:
         """How many fit too little to be shown."""
-        return sum(f.word.parts.text < self._least for f in self._found)
+        return sum(not self._fits(f.word) for f in self._found)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -224,6 +224,9 @@ class WordsSession(QObject):
         self.changed.emit()
 
     # Within --------------------------------------------------------------------------------------------------
+
+    def _fits(self, word: WordMask) -> bool:
+        return word.sure or word.parts.text >= self._least
 
     def _options(self) -> TextOptions:
         get = self._settings.get

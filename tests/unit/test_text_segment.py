@@ -284,7 +284,7 @@ def test_what_a_detector_is_sure_of_needs_no_consent_of_the_classifier(segmenter
     options = TextOptions(least_text=1.0)
     answer = find_words(segmenter, segmenter.encode(rgb), rgb, words, _Sure(), options)
     assert [one.phrase for one in answer.instances] == ["a cat", "quasar"]
-    assert answer.instances[1].parts.text == pytest.approx(0.4)
+    assert answer.instances[1].parts.text == pytest.approx(0.4) and all(one.sure for one in answer.instances)
 
 
 def test_three_hundred_phrases_at_once(segmenter: Segmenter, classifier: Any) -> None:

@@ -96,6 +96,13 @@ def test_enter_keeps_all_as_one_step_and_the_slider_shows_more(desktop: Desktop)
     assert not len(desktop.document)
 
 
+def test_what_a_detector_is_sure_of_is_shown_however_it_fits(desktop: Desktop) -> None:
+    find(desktop, "surely a dog; a ball")
+    desktop.window.annotate.words_bar.least.setValue(95)
+    assert [found.word.phrase for found in desktop.services.words.shown] == ["surely a dog"] * 2
+    assert desktop.services.words.hidden == 2
+
+
 def test_the_buttons_key_and_esc(desktop: Desktop) -> None:
     find(desktop, "a dog")
     bar = desktop.window.annotate.words_bar

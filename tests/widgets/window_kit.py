@@ -161,7 +161,10 @@ def _everything(request: EverythingRequest) -> EverythingResult:
 
 
 def _words(request: TextSegmentRequest) -> tuple[TextSegmentReady, TextSegmentItem]:
-    """Of every phrase but "a quasar", which nobody knows, a box that fits well and one that fits less."""
+    """Of every phrase but "a quasar", which nobody knows, a box that fits well and one that fits less.
+
+    What is "surely" something was found by a detector that understands words.
+    """
     (image,) = request.images
     width, height = read_size(image.path)
     unknown = tuple(phrase for phrase in request.phrases if phrase == "a quasar")
@@ -172,9 +175,8 @@ def _words(request: TextSegmentRequest) -> tuple[TextSegmentReady, TextSegmentIt
             logits = _logits(Prompts((), box), width, height, 0)
             parts = Parts(text, 0.5, 1.0, 0.8)
             mask = _full(logits, width, height)
-            found.append(
-                WordMask(phrase, mask, parts.total(request.options.weights), parts, 0.7, Prompts((), box), logits)
-            )
+            total, sure = parts.total(request.options.weights), phrase.startswith("surely")
+            found.append(WordMask(phrase, mask, total, parts, 0.7, Prompts((), box), logits, sure=sure))
     ready = TextSegmentReady("clip", "", request.members, (), unknown, (), "equation")
     return ready, TextSegmentItem(image, tuple(found), (), width, height, 0.1)
 

@@ -174,6 +174,7 @@ class _Masks:
             region.prompts,
             region.candidate.low_res,
             accepted,
+            one.sure,
         )
 
     def _mask(self, place: int, clean: bool) -> Mask:
