@@ -39,7 +39,7 @@ log_steps=1
 patience=0
 """
 LONG, SHORT = f"max_steps=100000{SETTINGS}", f"max_steps=3{SETTINGS}"
-_MS = 100_000
+_MS = 200_000  # children start at the lowest priority, and the machine may be busy
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def _messages(desktop: Desktop) -> str:
     )
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 def test_a_run_is_taught_paused_resumed_after_a_restart_and_used(
     desktop: Desktop, scene: Path, qtbot: QtBot, winnow_home: Path
 ) -> None:
@@ -161,7 +161,7 @@ def test_a_run_is_taught_paused_resumed_after_a_restart_and_used(
         third.close()
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_trainings_take_turns_and_one_that_waits_can_be_taken_back(desktop: Desktop, scene: Path, qtbot: QtBot) -> None:
     form = _form(desktop, scene, SHORT)
     form.name.setText("first")
@@ -198,7 +198,7 @@ def test_trainings_take_turns_and_one_that_waits_can_be_taken_back(desktop: Desk
     assert len(compare.quality.lines) == 2 and len(compare.loss.lines) == 2
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_what_cannot_be_taught_says_so(
     desktop: Desktop, scene: Path, tmp_path: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -225,7 +225,7 @@ def test_what_cannot_be_taught_says_so(
     assert workspace.stack.currentWidget() is workspace.models
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_state_of_another_architecture_is_refused(desktop: Desktop, scene: Path, qtbot: QtBot) -> None:
     folder = runs_dir() / "strange"
     folder.mkdir(parents=True)
@@ -248,7 +248,7 @@ def test_a_state_of_another_architecture_is_refused(desktop: Desktop, scene: Pat
     assert page.go_on.isVisible()  # after another file was put there
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_model_is_measured_and_its_report_listed(desktop: Desktop, scene: Path, qtbot: QtBot, tmp_path: Path) -> None:
     workspace = desktop.window.models
     desktop.open(pictures(tmp_path / "open"))
@@ -270,7 +270,7 @@ def test_a_model_is_measured_and_its_report_listed(desktop: Desktop, scene: Path
     assert report.headline in _texts(page) and page.said.text() == "Done."
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 def test_a_classifier_is_taught_paused_and_goes_on(desktop: Desktop, tmp_path: Path, qtbot: QtBot) -> None:
     folder = write_classes(tmp_path / "sorted", 12)
     desktop.open(folder)
