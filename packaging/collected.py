@@ -70,6 +70,11 @@ UNNEEDED = (
     "sklearn/datasets/data/*", "sklearn/datasets/descr/*", "sklearn/datasets/images/*",
     "PySide6/Qt/qml/*", "PySide6/Qt/plugins/qmltooling/*", "PySide6/Qt/plugins/sqldrivers/*",
     "PySide6/Qt/plugins/designer/*",
+    # GTK's look for Qt brings half of GTK along without GTK itself: beside the system's own that would not fit.
+    "PySide6/Qt/plugins/platformthemes/libqgtk3*", "PySide6/Qt/plugins/networkinformation/libqglib*",
+    "libatk-*", "libblkid.so*", "libcairo*", "libdatrie.so*", "libfribidi.so*", "libgdk_pixbuf-*", "libgio-2*",
+    "libgmodule-2*", "libgobject-2*", "libgraphite2.so*", "libharfbuzz.so*", "libmount.so*", "libpango*", "libpixman-*",
+    "libthai.so*",
 )  # fmt: skip
 """Patterns of files that hooks bring along and nobody reads; torch's and CUDA's libraries are never thinned."""
 
