@@ -26,7 +26,6 @@ Step = Callable[[int, int, str], None]
 """Called between steps with how many of how many are done, and what is being done; raises to stop."""
 
 SMALLEST = 0.0005  # share of the picture: less is no object
-_VIEWS_AT_ONCE = 4  # so that clicks get their turn soon
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,9 +105,10 @@ class Scene:
 
     def _seen(self, views: Sequence[Callable[[], Rgb]], words: Words) -> list[Float32]:
         parts: list[list[Float32]] = []
-        for start in range(0, len(views), _VIEWS_AT_ONCE):
+        size = words.at_once
+        for start in range(0, len(views), size):
             self.step(start, len(views), "Comparing with the words")
-            parts.append(words.seen([view() for view in views[start : start + _VIEWS_AT_ONCE]]))
+            parts.append(words.seen([view() for view in views[start : start + size]]))
         if not parts:
             return [np.zeros((0, member.classifier.dim), np.float32) for member in words.members]
         return [np.concatenate([part[number] for part in parts]) for number in range(len(words.members))]

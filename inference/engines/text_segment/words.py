@@ -28,6 +28,7 @@ Rgb = npt.NDArray[np.uint8]
 Float32 = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
 
+_LIGHT, _LIGHT_BATCH = 30_000_000, 4  # parameters of models that take some pictures in a tenth of a second
 _FRAMES = ("a photo of a {}.", "a {}", "a blurry photo of a {}.")
 
 
@@ -80,6 +81,14 @@ class Words:
     def models(self) -> tuple[tuple[str, float], ...]:
         return tuple((member.classifier.id, member.weight) for member in self.members)
 
+    @property
+    def at_once(self) -> int:
+        """How many pictures are best seen between two chances for more urgent work.
+
+        The same for the same models, not fitted to the clock: equal batches give equal embeddings to the last bit.
+        """
+        return min(_at_once(member.classifier) for member in self.members)
+
     def _colours(self, phrase: str) -> frozenset[str]:
         lists = [member.classifier.words for member in self.members]
         found = [colours.asked(phrase, words.of_text(phrase)) for words in lists if words is not None]
@@ -120,6 +129,12 @@ def _member(classifier: Classifier, weight: float, phrases: Sequence[str], negat
     texts = [frame.format(bare(text)) for text in (*phrases, *negative, *names) for frame in _FRAMES]
     rows = classifier.embed_texts(texts).reshape(-1, len(_FRAMES), classifier.dim).mean(1)
     return _Member(classifier, weight, _unit(rows), against)
+
+
+def _at_once(classifier: Classifier) -> int:
+    if classifier.device.kind != "cpu":
+        return classifier.batch_size
+    return _LIGHT_BATCH if sum(p.numel() for p in classifier.model.parameters()) < _LIGHT else 1
 
 
 def _shares(member: _Member, rows: Float32) -> Float32:
