@@ -73,6 +73,8 @@ class _Tinted(QIconEngine):
     def scaledPixmap(self, size: QSize, mode: QIcon.Mode, state: QIcon.State, scale: float) -> QPixmap:
         """As sharp as the screen: `size` is in logical pixels, `scale` how many of the screen's are in one."""
         pixmap = QPixmap(size * scale)
+        if pixmap.isNull():  # a button or row without any room asks for that, too
+            return pixmap
         pixmap.fill(Qt.GlobalColor.transparent)
         painter = QPainter(pixmap)
         self.paint(painter, QRect(QPoint(0, 0), pixmap.size()), mode, state)

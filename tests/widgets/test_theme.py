@@ -59,6 +59,7 @@ def test_every_action_and_the_program_have_their_icons() -> None:
         if action.icon:
             assert not icon(action.icon).pixmap(QSize(16, 16)).isNull()
     assert not app_icon().isNull()
+    assert icon("undo").pixmap(QSize(0, 16)).isNull()  # where there is no room; Qt has nothing to warn of
     for file in paths.resource("icons").glob("*.svg"):
         text = file.read_text(encoding="utf-8")
         assert "currentColor" in text or file.stem == "winnow"
