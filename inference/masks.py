@@ -16,6 +16,7 @@ import numpy.typing as npt
 from pycocotools import mask as coco
 
 BoolArray = npt.NDArray[np.bool_]
+IntArray = npt.NDArray[np.int64]
 
 _MOST_PIXELS = 2**32 - 1  # pycocotools counts in unsigned 32-bit numbers
 
@@ -52,7 +53,7 @@ class Mask:
         if isinstance(counts, list):
             runs = [_whole(c) for c in counts]
         elif isinstance(counts, (str, bytes)):
-            runs = _runs(counts.decode("ascii") if isinstance(counts, bytes) else counts)
+            runs = _runs(counts.decode("ascii") if isinstance(counts, bytes) else counts).tolist()
         else:
             raise ValueError("an RLE has counts")
         if any(r < 0 for r in runs) or sum(runs) != height * width:
@@ -97,6 +98,10 @@ class Mask:
         """x, y, width, height of the tight box; all 0 when empty."""
         x, y, w, h = (int(v) for v in coco.toBbox(self._native()))
         return x, y, w, h
+
+    def run_ends(self) -> IntArray:
+        """Where each run ends, counted down the columns; runs are outside and inside in turn, the first one outside."""
+        return _runs(self.counts).cumsum()
 
     def polygons(self) -> list[npt.NDArray[np.int32]]:
         """Outer rings and holes as (N, 2) x, y pixel centres (cv2 RETR_CCOMP; holes turn the other way)."""
@@ -165,7 +170,7 @@ def _flip_right_of(flips: npt.NDArray[np.uint8], start: npt.NDArray[np.float64],
         flips[rows, np.clip(crossings, 0, flips.shape[1] - 1).astype(np.int64)] ^= 1
 
 
-def _runs(counts: str) -> list[int]:
+def _runs(counts: str) -> IntArray:
     """COCO's compressed counts as run lengths (rleFrString of pycocotools' maskApi.c); ValueError on bad code.
 
     Five bits a character, the lowest first; bit 5 says that more follow, bit 4 of the last is the sign. From the
@@ -173,7 +178,7 @@ def _runs(counts: str) -> list[int]:
     """
     codes = np.frombuffer(counts.encode("ascii"), np.uint8).astype(np.int64) - 48
     if not len(codes):
-        return []
+        return codes
     if codes.min() < 0 or codes.max() >= 64:
         raise ValueError("the RLE holds a character that COCO does not use")
     last = (codes & 0x20) == 0
@@ -189,5 +194,4 @@ def _runs(counts: str) -> list[int]:
     runs -= np.where(codes[ends] & 0x10, np.int64(1) << (5 * lengths), 0)
     runs[1::2] = np.cumsum(runs[1::2])
     runs[2::2] = np.cumsum(runs[2::2])
-    result: list[int] = runs.tolist()
-    return result
+    return runs

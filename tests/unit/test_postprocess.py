@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from inference.engines.postprocess import clean
+from inference.engines.upscale import mask_of_runs
 from inference.masks import Mask
 
 
@@ -48,6 +50,47 @@ def test_the_outside_is_no_hole_even_between_corners() -> None:
     bay = np.ones((9, 9), bool)
     bay[4, 4:] = False
     assert clean(Mask.from_array(bay), fill_holes=100) == Mask.from_array(bay)
+
+
+def test_runs_say_what_pixels_say() -> None:
+    """Against OpenCV's components of the pixels, on rags of every size, at every edge."""
+    generator = np.random.default_rng(3)
+    for height, width in [(1, 1), (1, 9), (9, 1), (2, 30), *generator.integers(2, 40, (150, 2)).tolist()]:
+        noise = generator.random((height, width))
+        soft = cv2.GaussianBlur(noise, (0, 0), 0.9).reshape(height, width)
+        mask = Mask.from_array(soft > np.quantile(soft, generator.uniform(0, 1)))
+        holes, specks = generator.integers(0, 30, 2).tolist()
+        expected = _by_pixels(mask.array(), holes, specks)
+        if expected is not None:
+            assert clean(mask, holes, specks) == Mask.from_array(expected)
+
+
+def _by_pixels(pixels: np.ndarray, holes: int, specks: int) -> np.ndarray | None:
+    """None where two parts are the largest, of which either may stay."""
+    number, labels, stats, _ = cv2.connectedComponentsWithStats(pixels.astype(np.uint8), connectivity=8)
+    areas = stats[1:, cv2.CC_STAT_AREA]
+    if specks and number > 1:
+        if (areas == areas.max()).sum() > 1:
+            return None
+        pixels = np.isin(labels, [0, *np.flatnonzero((areas <= specks) & (areas < areas.max())) + 1], invert=True)
+    outside = np.pad(~pixels, 1, constant_values=True).astype(np.uint8)
+    number, labels, stats, _ = cv2.connectedComponentsWithStats(outside, connectivity=4)
+    filled = [n for n in range(1, number) if n != labels[0, 0] and stats[n, cv2.CC_STAT_AREA] <= holes]
+    return pixels | np.isin(labels, filled)[1:-1, 1:-1]
+
+
+def test_a_huge_mask_is_cleaned_without_its_pixels() -> None:
+    """100,000 × 40,000 pixels would take 4 GB each time they were looked at."""
+    height, width = 40_000, 100_000
+    inside = np.arange(1000, 99_000, dtype=np.int64)
+    edges = np.stack([inside * height + 100, inside * height + 30_000], axis=1)
+    hole, speck = 50_000, 99_500
+    edges = np.concatenate(
+        [edges.ravel(), [hole * height + 500, hole * height + 510], [speck * height, speck * height + 3]]
+    )
+    runs = np.diff(np.concatenate([[0], np.sort(edges), [height * width]]))
+    cleaned = clean(mask_of_runs(height, width, runs), 10, 3)
+    assert cleaned.area == len(inside) * 29_900 and cleaned.bbox == (1000, 100, 98_000, 29_900)
 
 
 def test_nothing_asked_nothing_done() -> None:
