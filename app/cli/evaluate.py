@@ -31,11 +31,12 @@ def evaluate(
     min_area: Annotated[float, typer.Option(help="The least share of its picture that an object covers.")] = 0.01,
     exclude: Annotated[str, typer.Option(help="Categories to leave out, by name.")] = "region,nucleus",
     limit: Annotated[int, typer.Option(help="Only so many objects, chosen by --seed; 0 takes all.", min=0)] = 0,
-    grabcut: Annotated[bool, typer.Option(help="Measure OpenCV's GrabCut from the same boxes too.")] = True,
+    grabcut: Annotated[bool, typer.Option(help="OpenCV's GrabCut from the same boxes too; slow.")] = True,
     seed: Annotated[int, typer.Option(help="Chooses the objects under --limit.")] = 0,
     split: Annotated[str, typer.Option(help="The split to use of a folder with several: val, test, train.")] = "val",
     noc_clicks: Annotated[
-        int, typer.Option(help="Count clicks until the mask is good (NoC), up to so many; 0 does not.", min=0, max=100)
+        int,
+        typer.Option(help="Count clicks until the mask is good (NoC), up to so many; 0 or 1 does not.", min=0, max=100),
     ] = 20,
     border: Annotated[str, typer.Option(help="What uncertain borders are: ignore, inside or outside.")] = "ignore",
     threshold_curve: Annotated[bool, typer.Option(help="Cut the masks at other thresholds too.")] = True,
@@ -45,7 +46,9 @@ def evaluate(
 ) -> None:
     """Measure a model: IoU, Dice, boundary and clicks needed, for a box and after simulated clicks, beside GrabCut.
 
-    Every click goes to the centre of the largest error, as in the interactive-segmentation protocol.
+    Every click goes to the centre of the largest error, as in the interactive-segmentation protocol. On a CPU most of
+    the time goes into GrabCut and into counting up to 20 clicks: --no-grabcut --noc-clicks 0 leaves both out, --limit
+    takes fewer objects.
     """
     from inference.jobs.evaluate import EvaluateRequest, run
 
@@ -124,11 +127,11 @@ def _show(voice: Output, figures: dict[str, Any], out: Path) -> None:
         for name, values in figures[group].items():
             rows.append([name, values["objects"], *(f"{values[k]:.3f}" if k in values else "–" for k in keys)])
     voice.table("Mean IoU", ["", "n", *(key.removesuffix("_box") for key in keys)], rows)
-    for goal, noc in figures.get("noc", {}).items():
+    counted = figures.get("noc", {})
+    for goal, noc in counted.items():
         if goal != "at_most":
-            voice.say(
-                f"NoC@{goal}: {noc['mean']:.2f} clicks; {noc['failures']} of {figures['objects']} never got there."
-            )
+            never = f"{noc['failures']} of {figures['objects']} did not get there with {counted['at_most']}"
+            voice.say(f"NoC@{goal}: {noc['mean']:.2f} clicks, at most {counted['at_most']}; {never}.")
     for key, pooled in figures["categories"].items():
         if key in ("box", "click1") and len(pooled) < 12:
             parts = ", ".join(f"{name} {v:.3f}" for name, v in pooled.items() if name not in ("mean", "confidence"))

@@ -28,6 +28,8 @@ from inference.masks import Mask
 from inference.pictures import read_rgb
 from inference.training.data import Record, thing_mask
 
+Tick = Callable[[str], None]
+"""Hears what is done next ("": the model is asked); raises Cancelled to stop there."""
 Unsure = Literal["ignore", "inside", "outside"]
 BORDERS: tuple[Unsure, ...] = ("ignore", "inside", "outside")
 """What uncertain pixels are, as the border in the trimaps of pets."""
@@ -101,12 +103,10 @@ class Measured:
     answers: dict[str, Mask]
 
 
-def measure_picture(
-    picture: Chosen, answerer: Answers, plan: Plan, tick: Callable[[], None] = lambda: None
-) -> list[Measured]:
+def measure_picture(picture: Chosen, answerer: Answers, plan: Plan, tick: Tick = lambda _: None) -> list[Measured]:
     """Every chosen object of a picture. Raises ImageError or FormatError when picture or masks cannot be used.
 
-    `tick` is called before each object and each GrabCut, for a job to be stopped there.
+    `tick` is called before each object, each click and each GrabCut, for a job to be stopped there.
     """
     record = picture.record
     rgb = read_rgb(record.path)
@@ -115,13 +115,13 @@ def measure_picture(
     encode = time.perf_counter() - started
     found = []
     for index in picture.things:
-        tick()
+        tick("")
         truth, ignore, outline = truth_of(record, index, rgb, plan.unsure)
         if not truth.any() or np.count_nonzero(truth) < plan.min_area * truth.size:
             continue
-        outcome = run_protocol(answerer, truth, plan.box, plan.clicks, ignore, True, outline, plan.counting)
+        outcome = run_protocol(answerer, truth, plan.box, plan.clicks, ignore, True, outline, plan.counting, tick)
         if plan.grabcut:
-            tick()
+            tick("GrabCut")
             _ask_grabcut(rgb, truth, ignore, outline, outcome)
         outcome.seconds["encode"] = encode
         row = Row(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -150,11 +151,13 @@ def run_protocol(
     keep: bool = False,
     outline: Outline | None = None,
     counting: Counting | None = None,
+    tick: Callable[[str], None] = lambda _: None,
 ) -> Outcome:
     """One object of the picture that `answerer` has: a tight box, and from scratch `clicks` clicks.
 
     Each click goes to the centre of the largest error so far (the first: of the object) and carries the logits before.
-    With `counting` the clicks go on after that, without keys, until the object is good enough.
+    With `counting` the clicks go on after that, without keys, until the object is good enough. `tick` hears of every
+    click but the first and may raise to stop.
     """
     outcome = Outcome()
 
@@ -180,6 +183,8 @@ def run_protocol(
     for number in range(1, most + 1):
         if number > clicks and (counting is None or (outcome.clicks and max(outcome.clicks) >= counting.until)):
             break
+        if number > 1:
+            tick(f"click {number}")
         wrong = mask if ignore is None else np.where(ignore, truth, mask)
         click = correction_click(truth, wrong)
         seconds = 0.0

@@ -127,11 +127,11 @@ class _Steps:
     def begin(self, name: str) -> None:
         """Before every picture."""
         self._done, self._name = self._done + 1, name
-        self.tick()
+        self.tick("")
 
-    def tick(self) -> None:
+    def tick(self, doing: str) -> None:
         """Within one. Raises Cancelled."""
-        self._context.progress(self._done, self._total, self._name)
+        self._context.progress(self._done, self._total, f"{self._name}: {doing}" if doing else self._name)
 
 
 def _plan(request: CompareRequest) -> Plan:

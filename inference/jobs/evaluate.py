@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -11,7 +10,7 @@ from inference.errors import AppError, StorageError, UsageError
 from inference.protocol import Context
 
 if TYPE_CHECKING:
-    from inference.evaluation.measure import Plan, Row
+    from inference.evaluation.measure import Plan, Row, Tick
 
 PROMPTS = ("box", "click")
 MOST_CLICKS = 20
@@ -30,10 +29,10 @@ class EvaluateRequest:
         min_area: the least share of its picture that an object covers.
         exclude: names of categories that are left out.
         limit: only so many objects, chosen by `seed` (0: all).
-        grabcut: measure GrabCut from the same boxes too.
+        grabcut: measure GrabCut from the same boxes too; only where boxes are asked.
         split: which split of a folder that has several.
         device: where the model runs, see `inference.engines.device.choose`; always in float32.
-        noc: up to so many clicks are counted until the mask is good (NoC); 0: they are not.
+        noc: up to so many clicks are counted until the mask is good (NoC); 0 or 1: they are not.
         border: what uncertain pixels are, "ignore", "inside" or "outside".
         curves: cut the masks at other thresholds too, for the threshold curve.
     """
@@ -107,8 +106,8 @@ def run(request: EvaluateRequest, context: Context) -> EvaluateResult:
     rows: list[Row] = []
     worst = evaluation_page.Worst(plan.keep[0])
     for number, picture in enumerate(chosen):
-        tick = functools.partial(context.progress, number, len(chosen), picture.record.path.name)
-        tick()
+        tick = _teller(context, number, len(chosen), picture.record.path.name)
+        tick("")
         try:
             for measured in measure_picture(picture, answerer, plan, tick):
                 rows.append(measured.row)
@@ -118,7 +117,7 @@ def run(request: EvaluateRequest, context: Context) -> EvaluateResult:
     if not rows:
         raise failures[0] if failures else no_objects(request.data)
     context.progress(len(chosen), len(chosen), "writing the report")
-    figures = report.summary(rows, plan.thresholds, request.noc if plan.counting else 0)
+    figures = report.summary(rows, plan.thresholds, plan.counting.most if plan.counting else 0)
     figures |= {"model": request.model, "data": request.data, "device": segmenter.device.name, "border": request.border}
     try:
         report.write(rows, figures, Path(request.out))
@@ -126,6 +125,11 @@ def run(request: EvaluateRequest, context: Context) -> EvaluateResult:
     except OSError as error:
         raise StorageError("The evaluation could not be written.", request.out, "Choose another folder.") from error
     return EvaluateResult(figures, tuple(failures))
+
+
+def _teller(context: Context, number: int, total: int, name: str) -> Tick:
+    """Tells which picture it is, and what is done with it when that takes long."""
+    return lambda doing: context.progress(number, total, f"{name}: {doing}" if doing else name)
 
 
 def _check(request: EvaluateRequest) -> None:
@@ -145,8 +149,8 @@ def _plan(request: EvaluateRequest) -> Plan:
     return Plan(
         box="box" in request.prompts,
         clicks=clicks,
-        counting=Counting(request.noc) if clicks and request.noc else None,
-        grabcut=request.grabcut,
+        counting=Counting(request.noc) if clicks and request.noc > 1 else None,  # one click is told by itself
+        grabcut=request.grabcut and "box" in request.prompts,
         thresholds=THRESHOLDS if request.curves else (),
         min_area=request.min_area,
         unsure=border_of(request.border),

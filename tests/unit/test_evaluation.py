@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -165,6 +166,20 @@ def test_boxes_alone(tmp_path: Path) -> None:
     assert "noc" not in figures and "thresholds" not in figures
     switches = {"--no-grabcut", "--force-device", "--no-threshold-curve"}
     assert request.argv()[0] == "evaluate" and switches <= set(request.argv())
+
+
+def test_clicks_alone_need_no_grabcut_and_the_progress_says_what_takes_long(tmp_path: Path) -> None:
+    scene = write_scene(tmp_path, pictures=1)
+    model = save_checkpoint(build_model(TINY), TINY, tmp_path / "m.safetensors")
+    request = EvaluateRequest(str(scene), str(model), str(tmp_path / "out"), prompts=("click",), clicks=1, noc=1)
+    figures = run(request, Listener()).figures
+    assert set(figures["confidence"]) == {"click1"} and "grabcut_box" not in figures["seconds"]
+    assert "noc" not in figures  # with one click it would be 1 whatever the model does
+    listener = Listener()
+    figures = run(replace(request, prompts=("box", "click"), noc=3), listener).figures
+    assert "grabcut_box" in figures and figures["noc"]["at_most"] == 3
+    doing = [message for _, _, message in listener.calls]
+    assert {"train_0.png", "train_0.png: click 2", "train_0.png: GrabCut"} <= set(doing)
 
 
 def _pets(folder: Path) -> Path:
