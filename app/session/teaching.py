@@ -288,6 +288,7 @@ class TeachSession(QObject):
             self._runs.pop(run.folder, None)
             self.runs_changed.emit()
             return
+        self.run_changed.emit(run.folder)  # what it is now does not wait for its last figures
         await self._read()
         self.run_changed.emit(run.folder)
 
