@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 from pathlib import Path
 
 import psutil
@@ -18,6 +18,7 @@ from PySide6.QtWidgets import QApplication
 from app.built import give_back_the_environment
 from app.settings import Settings
 from app.version import version
+from inference.errors import AppError
 from inference.pictures import set_max_pixels
 from inference.worker.thread import ThreadRunner
 from widgets import languages
@@ -32,6 +33,7 @@ from widgets.theme import Theme
 log = logging.getLogger(__name__)
 
 BENCH_VARIABLE = "WINNOW_BENCH_START"
+_SCREENS = ("DISPLAY", "WAYLAND_DISPLAY", "WAYLAND_SOCKET", "QT_QPA_PLATFORM")
 _WARM_UP_MS = 150
 """After the first paint, so that the window is there before the worker competes for the processor."""
 
@@ -42,7 +44,12 @@ def run(
     models_dir: str | None = None,
     force_device: str | None = None,
 ) -> int:
-    """Shows the window on a folder or pictures and returns the exit status when it is closed."""
+    """Shows the window on a folder or pictures and returns the exit status when it is closed.
+
+    Raises AppError where there is no screen.
+    """
+    drop_opencvs_qt()
+    need_a_screen()
     app = make_application()
     give_back_the_environment()
     settings = Settings()
@@ -71,6 +78,25 @@ def run(
         crashes.uninstall()
         loop.close()
         garbage.stop()
+
+
+def drop_opencvs_qt(environment: MutableMapping[str, str] = os.environ) -> None:
+    """Takes back that importing OpenCV points all programs at the Qt 5 in its package.
+
+    Ours passes it over, but a file manager or browser that the window opens would load it and fail.
+    """
+    for name in ("QT_QPA_PLATFORM_PLUGIN_PATH", "QT_QPA_FONTDIR"):
+        if "cv2" in Path(environment.get(name, "")).parts:
+            del environment[name]
+
+
+def need_a_screen(environment: MutableMapping[str, str] = os.environ) -> None:
+    """AppError where no window can be shown; Qt itself would abort the process, and call for a reinstallation."""
+    if sys.platform.startswith("linux") and not any(environment.get(name) for name in _SCREENS):
+        raise AppError(
+            "There is no screen here to open a window on.",
+            remedy="Start Winnow in a desktop session; `main.py --help` lists what works without one.",
+        )
 
 
 class Application(QApplication):
