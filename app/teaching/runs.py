@@ -85,7 +85,9 @@ def read_facts(folder: Path) -> RunFacts | None:
     if "classes" in told:
         page = folder / "report" / "report.html"
         report = page if page.is_file() else None
-        return RunFacts(folder, CLASSIFIER, "finished" if report else "stopped", told, "", resumable, usable, report)
+        # runs of before there was a status ended with their report
+        status = _status(told) if "status" in told else "finished" if report else "stopped"
+        return RunFacts(folder, CLASSIFIER, status, told, str(told.get("reason") or ""), resumable, usable, report)
     return None
 
 

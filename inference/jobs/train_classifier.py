@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from inference.errors import ModelError, StorageError
+from inference.errors import Cancelled, ModelError, StorageError
 from inference.protocol import Context
 
 if TYPE_CHECKING:
@@ -79,6 +79,7 @@ def run(request: TrainClassifierRequest, context: Context) -> TrainClassifierRes
     from inference.training.classifier_config import make_config
     from inference.training.classifier_data import Reader, find_classes
     from inference.training.classifier_loop import train, unfold_batch_norms
+    from inference.training.run_folder import end_early, end_run
 
     config = make_config(request.preset, request.settings)
     shares = config.validation_share, config.test_share, config.split_seed
@@ -115,8 +116,18 @@ def run(request: TrainClassifierRequest, context: Context) -> TrainClassifierRes
             measured = report_on(best, arch, stores["test"], out / "report", out, config.flip_test, context)
             figures |= {k: measured[k] for k in ("accuracy", "top5", "macro_f1", "calibration_error")}
         broken = {k: v for store in stores.values() for k, v in store.broken.items()}
+    except (Cancelled, KeyboardInterrupt):
+        if leads():
+            end_early(out, "stopped")
+        raise
+    except Exception as error:  # a bug too: the run does not look as if it went on
+        if leads():
+            end_early(out, "failed", reason=str(error))
+        raise
     finally:
         reader.close()
+    if leads():
+        end_run(out, "finished", steps=done.steps, seconds=done.seconds, validation=figures)
     return TrainClassifierResult(str(done.best), figures, done.steps, done.epochs, done.seconds, data.notes, broken)
 
 
@@ -129,6 +140,8 @@ def start_folder(out: Path, request: TrainClassifierRequest, config: ClassifierC
     """Writes `run.json`: what the run was asked for. ModelError when another model's run is in the folder."""
     from dataclasses import asdict
 
+    from inference.training.run_folder import begun
+
     told = {
         "data": [str(s) for s in data.sources],
         "weights": request.weights,
@@ -140,6 +153,7 @@ def start_folder(out: Path, request: TrainClassifierRequest, config: ClassifierC
         "notes": list(data.notes),
     }
     file = out / "run.json"
+    before = None
     try:
         if (out / "state.pt").exists() and file.exists():
             before = json.loads(file.read_text("utf-8"))
@@ -148,7 +162,7 @@ def start_folder(out: Path, request: TrainClassifierRequest, config: ClassifierC
                     "The folder holds a run of another model or other classes.", out, "Choose another --out."
                 )
         out.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", "utf-8")
+        file.write_text(json.dumps(begun(before) | told, indent=1, ensure_ascii=False) + "\n", "utf-8")
     except OSError as error:
         raise StorageError(
             f"The run's folder cannot be written ({error.strerror or error}).", out, "Choose another --out."

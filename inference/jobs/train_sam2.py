@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 from collections.abc import Sequence
@@ -228,13 +227,10 @@ def _absolute(request: TrainSam2Request) -> dict[str, Any]:
 
 
 def _end(out: Path, status: str, **more: Any) -> None:
-    """As `end_run`; what ended the run is told, not that this could not be written on top of it."""
-    from inference.errors import StorageError
-    from inference.training.run_folder import end_run
+    from inference.training.run_folder import end_early
 
     if leads():
-        with contextlib.suppress(StorageError):
-            end_run(out, status, **more)
+        end_early(out, status, **more)
 
 
 def _listed(problems: list[AppError]) -> dict[str, str]:

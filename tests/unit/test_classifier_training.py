@@ -60,6 +60,11 @@ def _train(data: Path, out: Path, stop_at: int = -1, weights: str | None = None,
     return run(TrainClassifierRequest((str(data),), str(out), None, weights, 0, settings), Listener(stop_at))
 
 
+def _told(folder: Path) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads((folder / "run.json").read_text("utf-8"))
+    return told
+
+
 def test_it_learns_and_reports(tmp_path: Path) -> None:
     done = _train(write_classes(tmp_path / "data"), tmp_path / "run", epochs=25.0)
     assert done.figures["accuracy"] >= 0.8 and done.figures["val_accuracy"] >= 0.8 and done.epochs == 25
@@ -83,7 +88,10 @@ def test_a_stopped_run_goes_on_exactly(tmp_path: Path) -> None:
     with pytest.raises(Cancelled):
         _train(data, tmp_path / "parts", stop_at=4)
     assert not (tmp_path / "parts" / "last.safetensors").exists()
+    assert _told(tmp_path / "parts")["status"] == "stopped"
     _train(data, tmp_path / "parts")
+    told = _told(tmp_path / "parts")
+    assert told["status"] == "finished" and told["continued"] and told["process"] is None
     one, other = (load_classifier(tmp_path / n / "last.safetensors")[0].state_dict() for n in ("whole", "parts"))
     assert all(torch.equal(one[k], other[k]) for k in one)
 
@@ -162,6 +170,7 @@ def test_fine_tuning_takes_all_but_the_last_layer(tmp_path: Path) -> None:
     assert _train(data, tmp_path / "run", weights=str(start), epochs=1.0).steps
     with pytest.raises(ModelError, match="another model or size"):
         _train(data, tmp_path / "other", weights=str(start), options=FAST["options"] | {"dim": 32})
+    assert _told(tmp_path / "other")["status"] == "failed" and "another model" in _told(tmp_path / "other")["reason"]
     with pytest.raises(ModelError, match="missing or damaged"):
         _train(data, tmp_path / "other", weights=str(data / "sea" / "00.png"))
 

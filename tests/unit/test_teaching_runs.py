@@ -88,7 +88,10 @@ def test_status_of_a_run_follows_its_process(tmp_path: Path) -> None:
     classifier = tmp_path / "classifier"
     classifier.mkdir()
     (classifier / "run.json").write_text(json.dumps({"classes": ["a", "b"], "data": ["y"]}))
-    assert read_facts(classifier).kind == "classifier"
+    assert read_facts(classifier).kind == "classifier" and read_facts(classifier).status == "stopped"
+    marks = {"status": "running", "process": os.getpid(), "started": now}
+    (classifier / "run.json").write_text(json.dumps({"classes": ["a", "b"], "data": ["y"]} | marks))
+    assert read_facts(classifier).status == "running"  # one that goes on elsewhere, too
     os.utime(damaged / "run.json", (4e9, 4e9))
     assert next(facts.name for facts in find_runs([tmp_path])) == "damaged"
     assert len(find_runs([tmp_path, damaged, tmp_path / "nowhere"])) == 5
