@@ -12,6 +12,8 @@ import torch.nn.functional as F
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 
+_STRIP = 256  # rows
+
 
 @dataclass(frozen=True, eq=False)
 class Embedding:
@@ -53,13 +55,17 @@ class Embedding:
 def network_input(rgb: npt.NDArray[np.uint8], size: int) -> torch.Tensor:
     """The picture squeezed to (1, 3, size, size) float32, normalised as SAM2Transforms does it, bit for bit.
 
-    Channel by channel, so that the float copy of a 100-megapixel picture is never there for all three at once.
+    Squeezed along x in strips, then along y, as torch itself goes about it: so the float copy of a 100-megapixel
+    picture (1.3 GB) is never there as a whole.
     """
-    planes = torch.empty(1, 3, size, size)
-    for channel in range(3):
-        plane = torch.from_numpy(np.ascontiguousarray(rgb[:, :, channel])).to(torch.float32).div_(255)
-        planes[:, channel] = F.interpolate(
-            plane[None, None], (size, size), mode="bilinear", align_corners=False, antialias=True
-        )[:, 0]
+    across = torch.empty(1, 3, rgb.shape[0], size)
+    for top in range(0, rgb.shape[0], _STRIP):
+        strip = np.ascontiguousarray(rgb[top : top + _STRIP].transpose(2, 0, 1))
+        pixels = torch.from_numpy(strip).to(torch.float32).div_(255)[None]
+        across[:, :, top : top + _STRIP] = _squeezed(pixels, strip.shape[1], size)
     mean, std = torch.tensor(MEAN).view(3, 1, 1), torch.tensor(STD).view(3, 1, 1)
-    return planes.sub_(mean).div_(std)
+    return _squeezed(across, size, size).sub_(mean).div_(std)
+
+
+def _squeezed(planes: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    return F.interpolate(planes, (height, width), mode="bilinear", align_corners=False, antialias=True)
