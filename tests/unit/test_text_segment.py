@@ -17,7 +17,7 @@ from inference.engines.segmenter import Segmenter
 from inference.engines.text_segment import colours, detectors, grounding
 from inference.engines.text_segment.detectors import ClipDetector, best, choose
 from inference.engines.text_segment.scene import Region, Scene, is_plain
-from inference.engines.text_segment.search import Judged, Overlaps, find_words, instances
+from inference.engines.text_segment.search import Judged, Overlaps, find_words, instances, told
 from inference.engines.text_segment.views import Views
 from inference.engines.text_segment.windows import overlaps, windows
 from inference.engines.text_segment.words import Words
@@ -287,6 +287,29 @@ def test_what_a_detector_is_sure_of_needs_no_consent_of_the_classifier(segmenter
     assert answer.instances[1].parts.text == pytest.approx(0.4) and all(one.sure for one in answer.instances)
 
 
+def test_instances_are_the_first_among_the_candidates() -> None:
+    """Also where a mask that does not fit, but is judged better by its shape, lies across one of them."""
+    masks = []
+    for x in (0, 30, 46, 80):
+        pixels = np.zeros((40, 100), bool)
+        pixels[5:35, x : x + 20] = True
+        masks.append(Mask.from_array(pixels))
+    pixels = np.zeros((40, 100), bool)
+    pixels[5:35, 30:66] = True  # both in the middle
+    masks.append(Mask.from_array(pixels))
+    judged = [
+        Judged(0, 0, Parts(0.9, 1, 1, 1), 0.9),
+        Judged(4, 0, Parts(0.1, 1, 1, 1), 0.8),
+        Judged(1, 0, Parts(0.9, 0, 1, 1), 0.7),
+        Judged(2, 0, Parts(0.9, 0, 1, 1), 0.6),
+        Judged(3, 0, Parts(0.1, 0, 1, 1), 0.5),
+    ]
+    lie, options = Overlaps(masks), TextOptions()
+    chosen = {(one.region, one.phrase) for one in instances(judged, lie, options)}
+    assert [one.region for one in told(judged, chosen, lie, options)] == [0, 1, 2]
+    assert [one.region for one in told(judged, {(0, 0)}, lie, options)] == [0, 4, 3]
+
+
 def test_three_hundred_phrases_at_once(segmenter: Segmenter, classifier: Any) -> None:
     phrases = [f"{word} {n}" for n in range(60) for word in ("cat", "dog", "car", "bird", "ship")]
     answer = _find(segmenter, Words([(classifier, 1.0)], phrases), picture(90, 60))
@@ -297,15 +320,15 @@ def test_three_hundred_phrases_at_once(segmenter: Segmenter, classifier: Any) ->
 
 
 def test_it_stops_wherever_it_is_asked_to(segmenter: Segmenter, classifier: Any) -> None:
-    told: list[str] = []
+    messages: list[str] = []
 
     def count(_done: int, _total: int, message: str) -> None:
-        told.append(message)
+        messages.append(message)
 
     words = Words([(classifier, 1.0)], ["a cat"])
     _find(segmenter, words, picture(90, 60), step=count)
-    assert {"Looking for objects", "Comparing with the words", "Drawing masks"} <= set(told)
-    for end in (1, len(told) // 2, len(told) - 1):
+    assert {"Looking for objects", "Comparing with the words", "Drawing masks"} <= set(messages)
+    for end in (1, len(messages) // 2, len(messages) - 1):
         left = iter(range(end))
 
         def stop(_done: int, _total: int, _message: str, left: Any = left) -> None:

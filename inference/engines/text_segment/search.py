@@ -93,7 +93,7 @@ def find_words(
     shapes = [judge.parts(region.mask, 0.0) for region in regions]
     lie = Overlaps([region.mask for region in regions])
     accepted: list[Judged] = []
-    shown: list[Judged] = []
+    every: list[list[Judged]] = []
     for phrase, text in enumerate(words.phrases):
         unknown = text in words.unknown
         judged = []
@@ -105,12 +105,13 @@ def find_words(
                 judged.append(Judged(place, phrase, parts, judge.total(parts), sure))
         judged.sort(key=lambda one: -one.total * regions[one.region].candidate.score)
         accepted += instances(judged, lie, options)
-        shown += _apart(judged, lie, options, _SHOWN)
+        every.append(judged)
     accepted = _one_each(accepted, lie)
+    chosen = {(one.region, one.phrase) for one in accepted}
+    shown = [one for judged in every for one in told(judged, chosen, lie, options)]
     step(0, 0, "Finishing the masks")
     make = _Masks(regions, embedding, words, options)
     kept = [make(one, True) for one in accepted]
-    chosen = {(one.region, one.phrase) for one in accepted}
     best = [make(one, (one.region, one.phrase) in chosen) for one in shown]
     return Answer(tuple(one for one in kept if one.mask.area), tuple(one for one in best if one.mask.area))
 
@@ -130,6 +131,12 @@ def instances(judged: Sequence[Judged], lie: Overlaps, options: TextOptions) -> 
     top = max((one.parts.text for one in judged), default=0.0)
     least = max(options.least_text, top - options.relative)
     return _apart([one for one in judged if one.sure or one.parts.text >= least], lie, options, options.most)
+
+
+def told(judged: Sequence[Judged], chosen: set[tuple[int, int]], lie: Overlaps, options: TextOptions) -> list[Judged]:
+    """Of one phrase's regions those that are shown as its candidates: instances first, then the best of the others."""
+    order = sorted(judged, key=lambda one: (one.region, one.phrase) not in chosen)  # stable: the best first within both
+    return _apart(order, lie, options, _SHOWN)
 
 
 def _apart(judged: Sequence[Judged], lie: Overlaps, options: TextOptions, most: int) -> list[Judged]:
