@@ -136,9 +136,11 @@ class WordsSession(QObject):
             return
         if self._document is not None:
             self._document.removed.disconnect(self._on_removed)
+            self._document.added.disconnect(self._on_added)
         self._document = document
         if document is not None:
             document.removed.connect(self._on_removed)
+            document.added.connect(self._on_added)
         self.clear()
 
     def set_model(self, model: str) -> None:
@@ -276,6 +278,18 @@ class WordsSession(QObject):
         for number in back:
             del self._taken[number]
         if back:
+            self.changed.emit()
+
+    def _on_added(self, ids: list[str]) -> None:
+        """A redo brings kept suggestions back: they are known by their masks."""
+        document = self._document
+        if document is None:
+            return
+        known = set(self._taken.values())
+        masks = {i.mask: i.id for i in map(document.get, ids) if i is not None and i.id not in known}
+        again = {f.number: masks[f.word.mask] for f in self.shown if f.word.mask in masks}
+        if again:
+            self._taken |= again
             self.changed.emit()
 
 

@@ -93,7 +93,9 @@ def test_enter_keeps_all_as_one_step_and_the_slider_shows_more(desktop: Desktop)
     assert names(desktop) == ["dog", "ball"] and not desktop.services.words.shown
     assert bar.said.whole == "dog: 1 kept   ball: 1 kept   2 more fit less."
     desktop.do("undo")
-    assert not len(desktop.document)
+    assert not len(desktop.document) and len(desktop.services.words.shown) == 2
+    desktop.do("redo")
+    assert len(desktop.document) == 2 and not desktop.services.words.shown  # or Enter would keep them twice
 
 
 def test_what_a_detector_is_sure_of_is_shown_however_it_fits(desktop: Desktop) -> None:
