@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, ImageOps
 
 from inference import catalogue
 from inference.errors import ImageError, UsageError
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 Picture = str | Path | Image.Image | npt.NDArray[np.uint8]
 """A file, a picture of Pillow's, or pixels: (H, W, 3) or (H, W) uint8."""
+
+_OF_PNG = ("1", "L", "LA", "P", "I", "I;16", "RGB", "RGBA")  # modes that it can hold
 
 
 def segment_text(
@@ -163,7 +165,8 @@ def _file(image: Picture) -> Iterator[str]:
         if image.dtype != np.uint8 or not (image.ndim == 2 or (image.ndim == 3 and image.shape[2] in (3, 4))):
             raise ImageError(f"Pixels of {image.dtype}, {image.shape}, are no picture.", None, "Give (H, W, 3) uint8.")
         image = Image.fromarray(image)
+    image = ImageOps.exif_transpose(image)  # the file below says nothing of which way is up
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "picture.png"
-        image.save(path)
+        (image if image.mode in _OF_PNG else image.convert("RGB")).save(path)
         yield str(path)

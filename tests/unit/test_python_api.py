@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import io
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import ExifTags, Image
 
 import inference
 from inference.errors import ImageError, UsageError
@@ -54,3 +56,17 @@ def test_pixels_that_are_no_picture_and_options_that_are_none_are_refused() -> N
         inference.segment_text("/nowhere/at-all.png", "a cat", device="cpu")
     with pytest.raises(UsageError):
         inference.segment_everything(np.zeros((4, 4, 3), np.uint8), points=3)
+
+
+def test_pictures_of_pillow_are_upright_and_of_any_mode() -> None:
+    from inference.api import _file
+    from inference.pictures import read_rgb
+
+    exif, data = Image.Exif(), io.BytesIO()
+    exif[ExifTags.Base.Orientation] = 6  # to be turned clockwise
+    Image.new("RGB", (40, 20)).save(data, "JPEG", exif=exif)
+    with Image.open(data) as opened, _file(opened) as path:
+        assert read_rgb(path).shape == (40, 20, 3)
+    for mode in ("1", "L", "LA", "P", "RGBA", "CMYK", "YCbCr", "HSV", "F"):
+        with _file(Image.new(mode, (6, 4))) as path:
+            assert read_rgb(path).shape == (4, 6, 3)
