@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import inspect
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from inference import paths, warnings_allowed
 from inference.engines.architecture import load_checkpoint, predictor_for
@@ -233,3 +237,36 @@ def test_the_built_in_model_finds_objects_without_being_told_limits() -> None:
     rgb = read_rgb(paths.resource("samples", "coffee.jpg"), 480)
     found = found_in(model, config, rgb, EverythingOptions(points_per_side=8))
     assert 3 <= len(found) <= 60
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_hundred_megapixels_fit_into_memory(tmp_path: Path) -> None:
+    """Against the same work on a small picture: the rest of the memory is the program's and the model's.
+
+    One mask of that size as an array of logits is 400 MB, and the generator makes three for every point.
+    """
+    code = """
+import resource, sys
+from inference.everything import EverythingOptions
+from inference.jobs.everything import EverythingRequest
+from inference.protocol import ImageRef
+from inference.worker.inline import InlineRunner
+from inference.worker.options import WorkerOptions
+options = EverythingOptions(points_per_side=4, pred_iou_thresh=0.0, stability_score_thresh=0.0)
+request = EverythingRequest(ImageRef(sys.argv[1]), "starter", options, keep=False)
+result = InlineRunner(options=WorkerOptions(force_device="cpu")).run(request)
+print(len(result.masks), result.width, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+    peaks = []
+    for name, width, height in (("small.jpg", 600, 420), ("large.jpg", 12_000, 8_400)):
+        Image.fromarray(picture(600, 420)).resize((width, height)).save(tmp_path / name, quality=80)
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(tmp_path / name)],
+            cwd=Path(__file__).resolve().parents[2], capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        masks, seen, peak = map(int, done.stdout.split()[-3:])
+        assert masks > 3 and seen == width
+        peaks.append(peak * 1024)
+    assert peaks[1] - peaks[0] < 1_500_000_000
