@@ -25,7 +25,7 @@ from widgets.icons import icon
 
 
 def label(text: str = "", role: str = "", *, wrap: bool = False) -> QLabel:
-    """A text; `role` is one of the style sheet's: title, heading, section, muted, keys."""
+    """A text; `role` is one of the style sheet's: title, heading, section, muted, keys, problem."""
     made = QLabel(text)
     made.setProperty("role", role)
     made.setWordWrap(wrap)

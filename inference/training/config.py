@@ -160,7 +160,9 @@ def make_config(source: str | Path | None = None, settings: Mapping[str, Any] | 
         return TrainConfig(**(chosen | changes))
     except ValidationError as error:
         problems = "; ".join(_problem(e) for e in error.errors())
-        raise UsageError(f"Training settings: {problems}.", path, "See docs/training.md for all settings.") from error
+        given = all(e["loc"] and e["loc"][0] in changes for e in error.errors()) or path in presets().values()
+        place = None if given else path  # a preset has no fault when what was put over it is wrong
+        raise UsageError(f"Training settings: {problems}.", place, "See docs/training.md for all settings.") from error
 
 
 def read_settings(path: Path) -> dict[str, Any]:

@@ -51,6 +51,20 @@ def test_bad_settings_are_named(settings: dict[str, object], said: str) -> None:
         make_config(None, settings)
 
 
+def test_the_file_is_named_only_when_the_fault_is_in_it(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("colour: 1\n", "utf-8")
+    for source, settings, place in (
+        ("pets-cpu-256", {"epochs": -3}, None),
+        ("pets-cpu-256", {"rounds": [0, 0]}, None),
+        (file, {}, str(file)),
+        (file, {"epochs": -3}, str(file)),
+    ):
+        with pytest.raises(UsageError) as caught:
+            make_config(source, settings)
+        assert caught.value.path == place
+
+
 @pytest.mark.parametrize("text", ["- 1\n- 2\n", "a: [1\n", "3: x\n"])
 def test_files_that_hold_no_settings(tmp_path: Path, text: str) -> None:
     file = tmp_path / "mine.yaml"

@@ -212,11 +212,13 @@ def test_what_cannot_be_taught_says_so(
     empty.write_text(json.dumps({"images": [], "annotations": [], "categories": []}))
     form.data.set_data((str(empty),))
     qtbot.waitUntil(lambda: "Nothing in the data set can be used" in form.data.said.text(), timeout=_MS)
+    assert form.data.said.property("role") == "problem"
     form.more.setPlainText(SHORT)
     form.name.setText("empty")
     qtbot.mouseClick(form.start, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: bool(teaching.runs), timeout=_MS)
     page = _run_page(desktop)
+    assert workspace.rail.runs.hasFocus()  # or the space bar would press a button of the page
     qtbot.waitUntil(lambda: page.state.text() == "Failed", timeout=_MS)
     assert "Nothing in the data set can be used" in page.problem.text()
     monkeypatch.setattr(QMessageBox, "question", lambda *_: QMessageBox.StandardButton.Yes)

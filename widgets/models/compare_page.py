@@ -6,7 +6,15 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QIcon
-from PySide6.QtWidgets import QAbstractItemView, QHBoxLayout, QTableWidget, QTableWidgetItem, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QHBoxLayout,
+    QHeaderView,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
 
 from app.teaching.live import Run
 from app.teaching.runs import best_of, score, series
@@ -16,6 +24,7 @@ from widgets.models.words import minutes_text, recipe_text, status_text
 from widgets.parts import frame, label, named, swatch
 
 _COLUMN = 1500
+_RECIPE = 2  # the column; figures stand to the right of it
 
 
 class ComparePage(ColumnPage):
@@ -39,11 +48,13 @@ class ComparePage(ColumnPage):
             inside.addWidget(plot)
             plots.addWidget(box, 1)
         self.column.addLayout(plots)
-        heads = [self.tr("Run"), self.tr("Status"), self.tr("Best IoU"), self.tr("Click"), self.tr("3 clicks"),
-                 self.tr("Box"), self.tr("Step"), self.tr("Time"), self.tr("Pictures"), self.tr("Recipe")]  # fmt: skip
+        heads = [self.tr("Run"), self.tr("Status"), self.tr("Recipe"), self.tr("Best IoU"),
+                 self.tr("Click"), self.tr("3 clicks"), self.tr("Box"), self.tr("Step"), self.tr("Time"),
+                 self.tr("Pictures")]  # fmt: skip
         self.table = QTableWidget(0, len(heads))
         self.table.setHorizontalHeaderLabels(heads)
         self.table.verticalHeader().hide()
+        self.table.horizontalHeader().setSectionResizeMode(_RECIPE, QHeaderView.ResizeMode.Stretch)
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.setShowGrid(False)
         named(self.table, self.tr("Figures of the runs"))
@@ -71,12 +82,13 @@ class ComparePage(ColumnPage):
                 item = QTableWidgetItem(text)
                 if column == 0:
                     item.setIcon(QIcon(swatch(hue(row), 12)))
-                elif column not in (1, 9):
+                elif column > _RECIPE:
                     item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
                 self.table.setItem(row, column, item)
         self.table.resizeColumnsToContents()
         for column in range(self.table.columnCount()):
-            self.table.setColumnWidth(column, self.table.columnWidth(column) + 18)
+            if column != _RECIPE:  # which has the rest of the room
+                self.table.setColumnWidth(column, self.table.columnWidth(column) + 18)
         high = self.table.horizontalHeader().height() + sum(self.table.rowHeight(row) for row in range(len(runs)))
         self.table.setFixedHeight(high + 16)
 
@@ -95,10 +107,10 @@ def _cells(run: Run) -> list[str]:
     return [
         run.facts.name,
         status_text(run),
+        recipe_text(run.facts.request.get("preset")),
         f"{score(best):.3f}" if best else "–",
         *figures,
         f"{last['step']:,}" if last else "–",
         minutes_text(float(last["seconds"])) if "seconds" in last else "–",
         f"{run.facts.pictures.get('train', 0):,}" if run.facts.pictures else "–",
-        recipe_text(run.facts.request.get("preset")),
     ]

@@ -14,7 +14,7 @@ from app.session.teaching import TeachSession
 from app.teaching.orders import describe_classes
 from inference.errors import AppError, Cancelled
 from inference.jobs.look_at_data import LookAtDataResult
-from widgets.parts import button, frame, label, tool
+from widgets.parts import button, frame, label, restyle, tool
 
 _MOST = 8  # classes that are named
 _SHEET = 290  # pixels of the sheet's height before more is asked for: two rows of pictures
@@ -132,6 +132,7 @@ class DataPicker(QWidget):
         self.figures = {}
         self.sheet.show_file(None)
         self._asked += 1
+        restyle(self.said, "role", "muted")
         self.said.setText(self.tr("Looking at the data…") if self._data else "")
         if self._data:
             self._session.start(self._look(self._asked, self.data))
@@ -161,6 +162,7 @@ class DataPicker(QWidget):
             return
         except AppError as error:
             if asked == self._asked:
+                restyle(self.said, "role", "problem")
                 self.said.setText(str(error))
                 self.looked.emit()
             return

@@ -105,6 +105,8 @@ class Rail(QWidget):
         self.pages.setCurrentRow(PAGES.index(page))
 
     def choose_run(self, folder: Path) -> None:
+        """Shows a run; the keys go on in the list, and not to the first button of its page."""
+        self.runs.setFocus()
         for row in range(self.runs.count()):
             if self.runs.item(row).data(_ROLE) == folder:
                 self.runs.setCurrentRow(row)

@@ -161,7 +161,7 @@ class RunPage(ColumnPage):
         self.column.addLayout(head)
         self.bar = Bar(self.tr("How far the training is"))
         self.said = label(role="muted", wrap=True)
-        self.problem = label(wrap=True)
+        self.problem = label(role="problem", wrap=True)
         self.problem.setTextFormat(Qt.TextFormat.PlainText)
         self.problem.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         for widget in (self.bar, self.said, self.problem):
@@ -181,7 +181,7 @@ class RunPage(ColumnPage):
         if run.phase == STARTING:
             return run.message or self.tr("The helper process starts…")
         if run.phase == WAITING:
-            return self.tr("Another training or measurement runs; this one is next.")
+            return self.tr("Another training or measurement runs; this one comes after it.")
         last = run.rows[-1] if run.rows else {}
         parts = []
         if run.fraction is not None and run.phase:
