@@ -18,7 +18,7 @@ def main(arguments: list[str] | None = None) -> int:
     multiprocessing.freeze_support()
     from app.built import keep_the_font_list
     from inference.engines.device import prepare_environment
-    from inference.worker.supervised import enter, supervised
+    from inference.worker.supervised import enter, leave, supervised
 
     under_a_window = supervised()
     enter()
@@ -32,6 +32,8 @@ def main(arguments: list[str] | None = None) -> int:
 
         status = cli.run(words, open_window, supervised=under_a_window)
     if arguments is None:
+        if under_a_window:
+            leave(status)
         _watch_the_end()
     return status
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import textwrap
 import threading
@@ -223,7 +224,6 @@ def test_closing_stops_it_by_the_deadline() -> None:
 def test_a_command_notices_that_its_window_is_gone(ends: str, tmp_path: Path) -> None:
     """`supervised.enter` turns the end of standard input, or "stop" there, into SIGTERM."""
     import os
-    import subprocess
 
     script = PRELUDE + textwrap.dedent("""
         from inference.worker import supervised
@@ -275,3 +275,15 @@ def eventually(condition: Callable[[], bool]) -> bool:
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.01)
     return condition()
+
+
+def test_a_child_leaves_with_all_it_said_and_without_taking_itself_apart() -> None:
+    script = PRELUDE + textwrap.dedent("""
+        import atexit
+        from inference.worker.supervised import leave, result_line
+        atexit.register(print, "taken apart")
+        print(result_line({"done": 1}))
+        leave(3)
+    """)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (3, '{"result": {"done": 1}}\n', "")
