@@ -17,6 +17,10 @@ def words(
     out: Annotated[Path, typer.Option("--out", "-o", help="The run's folder; a run that is there goes on.")],
     minutes: Annotated[float, typer.Option(help="How long to train the picture tower.", min=0.1)] = 60.0,
     steps: Annotated[int | None, typer.Option(help="Its steps, over which the rate falls to nothing.", min=1)] = None,
+    average_with: Annotated[
+        list[Path] | None,
+        typer.Option(help="A finished folder of another run; repeat. The picture tower becomes the mean of them all."),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Train the built-in classifier (for Winnow's developers): pictures and words into one space.
@@ -29,7 +33,10 @@ def words(
 
     voice = output(ctx, json)
     recipe = Recipe() if steps is None else Recipe(steps=steps)
+    others = [paths.typed(other).absolute() for other in average_with or ()]
     with voice.progress("train") as meter, job_context(meter.report) as context:
-        folder = run(paths.typed(shared).absolute(), paths.typed(out).absolute(), minutes, context.progress, recipe)
+        folder = run(
+            paths.typed(shared).absolute(), paths.typed(out).absolute(), minutes, context.progress, recipe, others
+        )
     voice.say(f"Finished: {folder}" if folder else "The minutes are over. The same command goes on from here.")
     voice.finish({"folder": None if folder is None else str(folder)}, [])

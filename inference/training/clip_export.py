@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
+from inference.errors import ModelError
 from inference.training import clip_text
 from inference.training.clip_images import SCALE, TRUNK, Tower
 from inference.training.clip_words import Words, plain
 
 SIDE = 160  # pixels pictures are looked at with: a little more than in training (Touvron et al. 2019)
 DIM = 512
+_WEIGHTS = "open_clip_model.safetensors"
 
 
 def configuration(vocabulary: int) -> dict[str, Any]:
@@ -58,12 +61,32 @@ def write(folder: Path, model: CLIP, words: Words, seen: set[str]) -> None:
     (folder / "open_clip_config.json").write_text(text, encoding="utf-8")
     # Counters of batch norms are no weights: they stay whole numbers.
     state = {k: v.half().contiguous() if v.is_floating_point() else v for k, v in model.state_dict().items()}
-    save_file(state, folder / "open_clip_model.safetensors")
+    save_file(state, folder / _WEIGHTS)
     known = {part for name in seen for part in _said(name)}
     guessed = {part for name in words.names for part in _said(name)} - known
     aliases = {word: _said(name)[0] for word, name in sorted(words.aliases.items()) if word not in known}
     listed = {"known": sorted(known), "guessed": sorted(guessed), "aliases": aliases}
     (folder / "vocabulary.json").write_text(json.dumps(listed, indent=1) + "\n", encoding="utf-8")
+
+
+def average(folder: Path, others: Sequence[Path]) -> None:
+    """Makes the picture tower of `folder` the mean of its own and those of other folders, in place.
+
+    Runs that began from the same weights and aim at the same anchors lie in one basin, where the mean of two is better
+    than either (model soups, Wortsman et al. 2022). The text tower stays as it is.
+
+    Raises ModelError for a folder whose tower has another shape.
+    """
+    file = folder / _WEIGHTS
+    own = load_file(file)
+    towers = [own, *(load_file(other / _WEIGHTS) for other in others)]
+    for other, tower in zip(others, towers[1:], strict=True):
+        if {k: v.shape for k, v in tower.items()} != {k: v.shape for k, v in own.items()}:
+            raise ModelError("These weights are of another model.", other, "Name folders made by `train words`.")
+    for key, value in own.items():
+        if key.startswith("visual.") and value.is_floating_point():
+            own[key] = torch.stack([tower[key].float() for tower in towers]).mean(0).half().contiguous()
+    save_file(own, file)
 
 
 def _said(name: str) -> list[str]:

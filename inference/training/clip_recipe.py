@@ -7,7 +7,7 @@ the picture tower (by far the longest), train the text tower, write the folder.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -42,13 +42,21 @@ def words_of(shared: Path) -> Words:
     return gather(names, embeddings, clip_pictures.imagenet_names(data), classifier)
 
 
-def run(shared: Path, out: Path, minutes: float, say: Say, recipe: clip_images.Recipe | None = None) -> Path | None:
+def run(
+    shared: Path,
+    out: Path,
+    minutes: float,
+    say: Say,
+    recipe: clip_images.Recipe | None = None,
+    average_with: Sequence[Path] = (),
+) -> Path | None:
     """Trains in `out` and returns the finished folder; None when the minutes were over first.
 
     Args:
         shared: the development folder with `data/` and `weights/`.
         minutes: for the picture tower.
         say: told (done, total, what) along the way; may raise to stop.
+        average_with: finished folders of other runs; the picture tower becomes the mean of theirs and its own.
     """
     recipe = recipe or clip_images.Recipe()
     out.mkdir(parents=True, exist_ok=True)
@@ -68,6 +76,7 @@ def run(shared: Path, out: Path, minutes: float, say: Say, recipe: clip_images.R
     folder = out / "winnow-clip"
     seen = {words.names[p] for label in set(packed.label.tolist()) for p in words.positives(words.names[label])}
     clip_export.write(folder, model, words, seen)
+    clip_export.average(folder, average_with)
     shutil.copyfile(tokens, folder / tokens.name)
     return folder
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,8 +14,10 @@ import timm
 import torch
 from open_clip.tokenizer import SimpleTokenizer
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
 from inference.engines.pool import ModelPool
+from inference.errors import ModelError
 from inference.training import clip_augment, clip_crops, clip_export, clip_images, clip_text
 from inference.training.clip_pictures import UNNAMED, Packed, around, held_out, name_of_category, pack, tiny_names
 from inference.training.clip_recipe import words_of
@@ -246,6 +249,22 @@ def test_the_folder_is_loaded_by_the_engine(
     listed = json.loads((folder / "vocabulary.json").read_text())
     assert listed["known"] == ["animal", "car", "cat"] and listed["guessed"] == ["bus", "coffee pot", "dog", "tea"]
     assert listed["aliases"] == {"kitty": "cat"}
+
+    other = shutil.copytree(folder, tmp_path / "other")
+    weights_file = other / "open_clip_model.safetensors"
+    second = load_file(weights_file)
+    key, untouched = "visual.head.proj.weight", "text_projection"
+    second[key], second[untouched] = second[key] + 1, second[untouched] + 1
+    save_file(second, weights_file)
+    own = load_file(folder / "open_clip_model.safetensors")
+    mean = shutil.copytree(folder, tmp_path / "mean")
+    clip_export.average(mean, [other])
+    averaged = load_file(mean / "open_clip_model.safetensors")
+    assert torch.allclose(averaged[key].float(), own[key].float() + 0.5, atol=2e-3)
+    assert torch.equal(averaged[untouched], own[untouched]) and averaged[key].dtype == torch.float16
+    save_file({"a": torch.zeros(1)}, weights_file)
+    with pytest.raises(ModelError, match="another model"):
+        clip_export.average(mean, [other])
 
     classifier = ModelPool().classifier(str(folder))
     tokens = tokenizer(["a photo of a cat."])
