@@ -80,6 +80,7 @@ class ComparePage(ColumnPage):
         for row, run in enumerate(runs):
             for column, text in enumerate(_cells(run)):
                 item = QTableWidgetItem(text)
+                item.setToolTip(text)
                 if column == 0:
                     item.setIcon(QIcon(swatch(hue(row), 12)))
                 elif column > _RECIPE:
@@ -88,7 +89,7 @@ class ComparePage(ColumnPage):
         self.table.resizeColumnsToContents()
         for column in range(self.table.columnCount()):
             if column != _RECIPE:  # which has the rest of the room
-                self.table.setColumnWidth(column, self.table.columnWidth(column) + 18)
+                self.table.setColumnWidth(column, self.table.columnWidth(column) + 10)
         high = self.table.horizontalHeader().height() + sum(self.table.rowHeight(row) for row in range(len(runs)))
         self.table.setFixedHeight(high + 16)
 
