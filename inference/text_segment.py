@@ -114,7 +114,7 @@ class TextOptions:
     detector: DetectorName = "auto"
     box_threshold: float = 0.3
     least_text: float = 0.7
-    relative: float = 0.05
+    relative: float = 0.2
     mask_nms: float = 0.3
     contained: float = 0.8
     weights: Weights = field(default_factory=Weights)

@@ -197,6 +197,19 @@ def test_views_are_squares_that_show_the_region() -> None:
     assert Views.of(np.zeros((1, 1, 3), np.uint8)).plain(Box(0, 0, 1, 1)).shape == (1, 1, 3)
 
 
+def test_a_region_fits_by_the_mean_of_its_two_views(segmenter: Segmenter, classifier: Any) -> None:
+    """A crop that shows the thing beside it cannot speak for a region that shows nothing of it by itself."""
+    words, rgb = Words([(classifier, 1.0)], ["a cat", "dog"]), picture(90, 60)
+    scene = Scene(segmenter, segmenter.encode(rgb), rgb, lambda *_: None)
+    pixels = np.zeros((60, 90), bool)
+    pixels[10:40, 20:60] = True
+    region = Region(Prompts(), Candidate(0.5, np.zeros((32, 32), np.float32)), Mask.from_array(pixels))
+    plain, alone = scene.views.plain(region.box), scene.views.alone(pixels, region.box)
+    each = words.fits(words.seen([plain, alone]))
+    assert scene.fits([region], words)[0] == pytest.approx(each.mean(0), abs=1e-4)
+    assert scene.fits([], words).shape == (0, 2)
+
+
 def test_a_detector_that_cannot_be_loaded_is_replaced_and_named(runner: InlineRunner, folder: Path) -> None:
     def missing() -> Any:
         raise ModelError("It is not there.")

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from inference.engines.embedding import Embedding
 from inference.engines.segmenter import Segmenter
 from inference.engines.text_segment.views import Views
-from inference.engines.text_segment.words import Float32, Words, averaged
+from inference.engines.text_segment.words import Float32, Words
 from inference.engines.upscale import mask_of_logits
 from inference.everything import FoundMask
 from inference.masks import Mask
@@ -94,11 +94,15 @@ class Scene:
         """The classifiers' embeddings of squares around boxes of the scene."""
         return self._seen([partial(self.views.plain, box, margin) for box in boxes], words)
 
-    def seen_regions(self, regions: Sequence[Region], words: Words) -> list[Float32]:
-        """Of regions: the mean of the plain crop and the one whose surroundings are blurred."""
+    def fits(self, regions: Sequence[Region], words: Words) -> Float32:
+        """(regions, phrases): the mean of how the plain crop fits and how the one with blurred surroundings does.
+
+        The fits are averaged, not the embeddings: in their mean a crop that shows the thing beside the region
+        outweighs a region that shows nothing of it (0.997 and 0.005 were 0.905 then).
+        """
         plain = self._seen([partial(self.views.plain, region.box) for region in regions], words)
         alone = self._seen([partial(self._alone, region) for region in regions], words)
-        return averaged(plain, alone)
+        return (words.fits(plain) + words.fits(alone)) / np.float32(2)
 
     def _alone(self, region: Region) -> Rgb:
         return self.views.alone(region.mask.array(), region.box)

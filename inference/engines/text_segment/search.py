@@ -88,7 +88,7 @@ def find_words(
         return Answer((), ())
     scene = Scene(segmenter, embedding, rgb, step)
     regions = detector.regions(scene, words, options)
-    fits = words.fits(scene.seen_regions(regions, words)) * _colour_fits(rgb, regions, words)
+    fits = scene.fits(regions, words) * _colour_fits(rgb, regions, words)
     judge = MaskJudge(options.weights, options.size_range)
     shapes = [judge.parts(region.mask, 0.0) for region in regions]
     lie = Overlaps([region.mask for region in regions])

@@ -110,11 +110,6 @@ class Words:
         return np.asarray(result, np.float32)
 
 
-def averaged(one: Sequence[Float32], other: Sequence[Float32]) -> list[Float32]:
-    """The mean of two views of the same things, as unit rows."""
-    return [_unit(a + b) for a, b in zip(one, other, strict=True)]
-
-
 def _member(classifier: Classifier, weight: float, phrases: Sequence[str], negative: Sequence[str]) -> _Member:
     def learned(name: str) -> bool:
         return classifier.words is None or classifier.words.canonical(name) is not None
