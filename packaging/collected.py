@@ -147,8 +147,13 @@ def is_needed(destination: str) -> bool:
 
 
 def needed(entries: Iterable[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
-    """The entries (destination, source, kind) of a table of contents that stay."""
-    return [entry for entry in entries if is_needed(entry[0])]
+    """The entries (destination, source, kind) of a table of contents that stay.
+
+    Of a CUDA library that is there twice, the one that torch brought: the other is of a toolkit on this machine.
+    """
+    stay = [entry for entry in entries if is_needed(entry[0])]
+    cuda = {PurePosixPath(name).name for name, _, _ in stay if name.startswith("nvidia/")}
+    return [entry for entry in stay if entry[0] not in cuda]
 
 
 def executables() -> list[tuple[str, bool]]:

@@ -134,6 +134,8 @@ def test_what_is_left_out_is_not_needed() -> None:
     gone = ("nvidia/cu13/lib/libcudart_static.a", "torch/include/torch/x.h", "PySide6\\Qt\\qml\\QtQml\\a.dll")
     assert [path for path in gone if collected.is_needed(path)] == []
     assert collected.needed([("a.h", "/a.h", "DATA"), ("b.so", "/b.so", "BINARY")]) == [("b.so", "/b.so", "BINARY")]
+    cuda = ("nvidia/cu13/lib/libcudart.so.13", "/venv/libcudart.so.13", "BINARY")
+    assert collected.needed([("libcudart.so.13", "/usr/local/cuda/libcudart.so.13", "BINARY"), cuda]) == [cuda]
     ours = {name.partition(".")[0] for name in collected.own_modules()}
     assert ours.isdisjoint(collected.EXCLUDED) and set(collected.HIDDEN).isdisjoint(collected.EXCLUDED)
 
