@@ -52,6 +52,18 @@ def test_train_then_evaluate(tmp_path: Path, scene: tuple[str, str], capsys: pyt
     assert EvaluateRequest.parse(figures).figures["box"] == figures["box"]
 
 
+def test_counted_clicks_are_told_with_their_limit(
+    tmp_path: Path, scene: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, model = scene
+    words = ["evaluate", "--data", data, "--model", model, "--prompts", "click", "--clicks", "1", "--limit", "2"]
+    assert cli.run([*words, "--noc-clicks", "3", "--out", str(tmp_path / "three")], lambda *_, **__: 0) == 0
+    said = " ".join("".join(capsys.readouterr()).split())
+    assert "clicks, at most 3;" in said and "did not get there with 3." in said and "grabcut" not in said.lower()
+    assert cli.run([*words, "--noc-clicks", "1", "--out", str(tmp_path / "one")], lambda *_, **__: 0) == 0
+    assert "NoC" not in "".join(capsys.readouterr())
+
+
 def test_a_broken_picture_is_listed_and_the_status_says_so(
     tmp_path: Path, scene: tuple[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
