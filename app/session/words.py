@@ -173,6 +173,7 @@ class WordsSession(QObject):
         if self._ticket is not None:
             ticket, self._ticket = self._ticket, None
             self._jobs.cancel(ticket)
+            self._unanswered()
             self.running_changed.emit(False)
 
     def clear(self) -> None:
@@ -254,18 +255,27 @@ class WordsSession(QObject):
 
     def _on_succeeded(self, ticket: Ticket, result: Any) -> None:
         if ticket == self._ticket:
+            if result.failed:
+                self._unanswered()
             self._end()
             for item in result.failed:
                 self.failed.emit(item.error)
 
     def _on_failed(self, ticket: Ticket, error: AppError) -> None:
         if ticket == self._ticket:
+            self._unanswered()
             self._end()
             self.failed.emit(error)
 
     def _on_cancelled(self, ticket: Ticket) -> None:
         if ticket == self._ticket:  # from the list of jobs
+            self._unanswered()
             self._end()
+
+    def _unanswered(self) -> None:
+        """A search that came to nothing was not asked: it does not say that there is none of it."""
+        if not self._found:
+            self._asked = ()
 
     def _end(self) -> None:
         self._ticket = None

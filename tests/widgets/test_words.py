@@ -169,7 +169,7 @@ def test_a_failure_and_a_stop_are_told(desktop: Desktop) -> None:
     desktop.services.words.failed.connect(said.append)
     desktop.services.runner.errors[TextSegmentRequest] = ModelError("There is no such model.", remedy="Choose another.")
     find(desktop, "a dog")
-    assert len(said) == 1
+    assert len(said) == 1 and "none" not in desktop.window.annotate.words_bar.said.whole
     desktop.services.runner.errors.clear()
     desktop.services.runner.held.add(TextSegmentRequest)
     bar = desktop.window.annotate.words_bar
@@ -178,3 +178,4 @@ def test_a_failure_and_a_stop_are_told(desktop: Desktop) -> None:
     assert bar.search.text() == "Stop" and bar.said.whole == "Looking…"
     bar.search.click()
     assert not desktop.services.words.running and bar.search.text() == "Find"
+    assert "none" not in bar.said.whole  # nobody has looked to the end
