@@ -32,7 +32,10 @@ class LateError(Exception):
 
 def main() -> None:
     import qasync
+    from PySide6.QtCore import QPointF, Qt
+    from PySide6.QtGui import QMouseEvent
     from PySide6.QtTest import QTest
+    from PySide6.QtWidgets import QApplication
 
     from app.samples import samples
     from app.settings import Settings
@@ -104,6 +107,35 @@ def main() -> None:
         ready()
         grab("annotate-light")
 
+    def point(x: float, y: float) -> None:
+        """The pointer goes to a place given in shares of the picture."""
+        canvas, document = window.annotate.canvas, services.desk.document
+        spot, none = canvas.view.to_view(x * document.width, y * document.height), Qt.MouseButton.NoButton
+        there, plain = QPointF(canvas.mapToGlobal(spot)), Qt.KeyboardModifier.NoModifier
+        QApplication.sendEvent(canvas, QMouseEvent(QMouseEvent.Type.MouseMove, spot, there, none, none, plain))
+
+    def everything() -> None:
+        services.desk.show("astronaut.jpg")
+        ready()
+        session = services.everything
+        window.annotate.canvas.set_tool("everything")
+        until("everything in a picture", lambda: session.searched and not session.running)
+        point(0.45, 0.25)
+        grab("everything-light")
+
+    def words() -> None:
+        services.desk.show("officer.jpg")
+        ready()
+        window.annotate.canvas.set_tool("words")
+        window.annotate.words_bar.words.setText("a person; a cat; a quasar")
+        window.annotate.words_bar.search.click()
+        until("an answer to words", lambda: bool(services.words.asked) and not services.words.running)
+        found = services.words.shown
+        if found:
+            x, y, w, h = found[-1].word.mask.bbox
+            point((x + w / 2) / services.desk.document.width, (y + h / 2) / services.desk.document.height)
+        grab("words-light")
+
     def dark() -> None:
         theme.choose("dark")
         try:
@@ -120,7 +152,7 @@ def main() -> None:
     grab("welcome-light")
     services.shelf.start()
     late = []
-    for part in (annotate, cut_out, dark, lambda: sort(window, services, until, grab)):
+    for part in (annotate, everything, words, cut_out, dark, lambda: sort(window, services, until, grab)):
         try:
             part()
         except LateError as what:
