@@ -8,14 +8,15 @@ al., 2017) and its accuracy come from examples it did not see.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize_scalar
-from sklearn.linear_model import LogisticRegression
 
 from inference.errors import UsageError
+
+if TYPE_CHECKING:
+    from sklearn.linear_model import LogisticRegression
 
 Floats = npt.NDArray[np.floating[Any]]
 Matrix = npt.NDArray[np.float32]
@@ -112,6 +113,8 @@ def softmax(logits: Matrix) -> Matrix:
 
 
 def _model() -> LogisticRegression:
+    from sklearn.linear_model import LogisticRegression  # a second that the window's start need not wait for
+
     return LogisticRegression(C=_C, max_iter=_ITERATIONS, tol=_TOLERANCE, class_weight="balanced", warm_start=True)
 
 
@@ -129,6 +132,8 @@ def _temperature(logits: Matrix, wanted: Places) -> float:
 
     A little doubt is added to every example, less the more there are: a handful, all right, prove no certainty.
     """
+    from scipy.optimize import minimize_scalar
+
     count, classes = logits.shape
     doubt = 1.0 / (count + 2)
     targets = np.full(logits.shape, doubt / classes)
