@@ -2,60 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from PySide6.QtCore import QCoreApplication, QObject, Signal
+from PySide6.QtCore import QCoreApplication, QObject
 
-from app.document import KEEP, Document
 from app.instance import Instance, Source, new_id
+from app.session.picking import Picking
 from app.session.pieces import Filters, Piece, Pieces, topmost
-from inference.errors import AppError
 from inference.everything import EverythingOptions
 from inference.jobs.everything import EverythingFound, EverythingRequest
 from inference.prompts import Point, Prompts
-from inference.protocol import ImageRef, Priority, Progress, Ticket
+from inference.protocol import ImageRef, Priority
 
 KEY = "everything"
 # The sliders ask for more than the search does, so that moving them back shows what is there already.
 _SEARCH = EverythingOptions(pred_iou_thresh=0.25, mode="fast")
 
 
-class EverythingSession(QObject):
+class EverythingSession(Picking):
     """One per window. `jobs` is a `Jobs` with the signals of `inference.worker.thread.ThreadRunner`."""
 
-    changed = Signal()  # what is shown or marked
-    hover_changed = Signal()
-    progressed = Signal(int, int)
-    running_changed = Signal(bool)
-    kept = Signal(list)  # ids of new instances
-    failed = Signal(object)  # AppError
-    message = Signal(str)
-
     def __init__(self, jobs: Any, model: str = "starter", parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self._jobs, self._model = jobs, model
-        self._document: Document | None = None
-        self._generation = 0
-        self._ticket: Ticket | None = None
+        super().__init__(jobs, model, parent)
         self._searched = False
         self._pieces = Pieces()
-        self._taken: dict[int, str] = {}  # number of a piece: id of the instance it has become
         self._marked: dict[int, None] = {}  # in the order of marking
-        self._hovered: int | None = None
         self._filters = Filters()
         self._shown: list[Piece] | None = None
-        jobs.progressed.connect(self._on_progress)
-        jobs.succeeded.connect(self._on_succeeded)
-        jobs.failed.connect(self._on_failed)
-        jobs.cancelled.connect(self._on_cancelled)
 
     # What there is -------------------------------------------------------------------------------------------
-
-    @property
-    def running(self) -> bool:
-        return self._ticket is not None
 
     @property
     def searched(self) -> bool:
@@ -93,19 +70,6 @@ class EverythingSession(QObject):
 
     # What it works on ----------------------------------------------------------------------------------------
 
-    def set_document(self, document: Document | None) -> None:
-        """Another picture: what was found in the last one is forgotten."""
-        if document is self._document:
-            return
-        if self._document is not None:
-            self._document.removed.disconnect(self._on_removed)
-            self._document.added.disconnect(self._on_added)
-        self._document = document
-        if document is not None:
-            document.removed.connect(self._on_removed)
-            document.added.connect(self._on_added)
-        self.clear()
-
     def set_model(self, model: str) -> None:
         """Another model is asked from the next search on."""
         if model != self._model:
@@ -124,24 +88,6 @@ class EverythingSession(QObject):
         self._ticket = self._jobs.submit(request, key=KEY, priority=Priority.BATCH)
         self.running_changed.emit(True)
 
-    def stop(self) -> None:
-        """Ends the search; what was found stays."""
-        if self._ticket is not None:
-            ticket, self._ticket = self._ticket, None
-            self._jobs.cancel(ticket)
-            self.running_changed.emit(False)
-
-    def clear(self) -> None:
-        """Forgets all pieces, and ends the search."""
-        self.stop()
-        self._generation += 1
-        self._searched = False
-        self._pieces = Pieces()
-        self._taken.clear()
-        self._marked.clear()
-        self._hovered = None
-        self._renew()
-
     def set_filters(self, **changes: Any) -> None:
         """Changes some of `Filters`."""
         filters = replace(self._filters, **changes)
@@ -150,12 +96,6 @@ class EverythingSession(QObject):
             self._renew()
 
     # Picking -------------------------------------------------------------------------------------------------
-
-    def hover(self, piece: Piece | None) -> None:
-        number = None if piece is None else piece.number
-        if number != self._hovered:
-            self._hovered = number
-            self.hover_changed.emit()
 
     def mark(self, piece: Piece, on: bool | None = None) -> None:
         """Marks a piece for what is done to several; None turns it round."""
@@ -178,25 +118,16 @@ class EverythingSession(QObject):
 
     def keep(self, pieces: Iterable[Piece], class_id: int | None = None) -> list[str]:
         """Makes instances of pieces: one command. Their ids; none when the document refuses (`failed` tells)."""
-        document, chosen = self._document, list(pieces)
-        if document is None or not chosen:
+        chosen = list(pieces)
+        if self._document is None or not chosen:
             return []
-        made = [_instance(piece, class_id) for piece in chosen]
-        taken = {piece.number: instance.id for piece, instance in zip(chosen, made, strict=True)}
-        self._taken |= taken
-        try:
-            document.add(made, KEEP)
-        except AppError as error:
-            for number in taken:
-                del self._taken[number]
-            self.failed.emit(error)
-            return []
-        self._pieces.forget_steps()
-        for number in taken:
-            self._marked.pop(number, None)
-        self._renew()
-        ids = [instance.id for instance in made]
-        self.kept.emit(ids)
+        ids = self._add(chosen, [_instance(piece, class_id) for piece in chosen])
+        if ids:
+            self._pieces.forget_steps()
+            for piece in chosen:
+                self._marked.pop(piece.number, None)
+            self._renew()
+            self.kept.emit(ids)
         return ids
 
     def merge(self) -> bool:
@@ -242,54 +173,24 @@ class EverythingSession(QObject):
         self._shown = None
         self.changed.emit()
 
-    def _on_progress(self, ticket: Ticket, progress: Progress) -> None:
-        if ticket != self._ticket:
-            return
-        if isinstance(progress.payload, EverythingFound):
-            self._pieces.take(progress.payload.masks)
-            self._renew()
-        self.progressed.emit(progress.done, progress.total)
+    def _offers(self) -> Sequence[Piece]:
+        return self.shown
 
-    def _on_succeeded(self, ticket: Ticket, result: Any) -> None:
-        if ticket == self._ticket:
-            self._pieces.settle(result.masks)
-            self._renew()
-            self._end()
-            if not len(self._pieces):
-                self.message.emit(_tr("No objects were found."))
+    def _forget(self) -> None:
+        self._searched = False
+        self._pieces = Pieces()
+        self._marked.clear()
 
-    def _on_failed(self, ticket: Ticket, error: AppError) -> None:
-        if ticket == self._ticket:
-            self._end()
-            self.failed.emit(error)
-
-    def _on_cancelled(self, ticket: Ticket) -> None:
-        if ticket == self._ticket:  # from the list of jobs
-            self._end()
-
-    def _end(self) -> None:
-        self._ticket = None
-        self.running_changed.emit(False)
-
-    def _on_removed(self, ids: list[str]) -> None:
-        """An undo, or a deletion: the pieces can be picked again."""
-        back = [number for number, instance_id in self._taken.items() if instance_id in ids]
-        for number in back:
-            del self._taken[number]
-        if back:
+    def _take(self, payload: object) -> None:
+        if isinstance(payload, EverythingFound):
+            self._pieces.take(payload.masks)
             self._renew()
 
-    def _on_added(self, ids: list[str]) -> None:
-        """A redo brings kept pieces back: they are known by their masks."""
-        document = self._document
-        if document is None:
-            return
-        known = set(self._taken.values())
-        masks = {i.mask: i.id for i in map(document.get, ids) if i is not None and i.id not in known}
-        again = {p.number: masks[p.mask] for p in self.shown if p.mask in masks}
-        if again:
-            self._taken |= again
-            self._renew()
+    def _settle(self, result: Any) -> None:
+        self._pieces.settle(result.masks)
+        self._renew()
+        if not len(self._pieces):
+            self.message.emit(_tr("No objects were found."))
 
 
 def _instance(piece: Piece, class_id: int | None) -> Instance:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from PySide6.QtCore import QCoreApplication, QObject, Signal
+from PySide6.QtCore import QCoreApplication, QObject
 
-from app.document import KEEP, Document
 from app.instance import Instance, Source, new_id
 from app.labels import ClassList
 from app.patches import contains
+from app.session.picking import Picking
 from app.settings import Settings
 from inference.errors import AppError, UsageError
 from inference.jobs.text_segment import TextSegmentItem, TextSegmentReady, TextSegmentRequest
-from inference.protocol import ImageRef, Priority, Progress, Ticket
+from inference.masks import Mask
+from inference.protocol import ImageRef, Priority
 from inference.text_segment import TextOptions, Weights, WordMask, bare, phrases
 
 KEY = "words"
@@ -29,8 +30,12 @@ class Found:
     number: int
     word: WordMask
 
+    @property
+    def mask(self) -> Mask:
+        return self.word.mask
 
-class WordsSession(QObject):
+
+class WordsSession(Picking):
     """One per window.
 
     Args:
@@ -40,14 +45,6 @@ class WordsSession(QObject):
         model: for masks.
     """
 
-    changed = Signal()  # what is shown, said or noticed
-    hover_changed = Signal()
-    progressed = Signal(int, int)
-    running_changed = Signal(bool)
-    kept = Signal(list)  # ids of new instances
-    failed = Signal(object)  # AppError
-    message = Signal(str)
-
     def __init__(
         self,
         jobs: Any,
@@ -56,27 +53,14 @@ class WordsSession(QObject):
         model: str = "starter",
         parent: QObject | None = None,
     ) -> None:
-        super().__init__(parent)
-        self._jobs, self._classifier, self._settings, self._model = jobs, classifier, settings, model
-        self._document: Document | None = None
-        self._generation = 0
-        self._ticket: Ticket | None = None
+        super().__init__(jobs, model, parent)
+        self._classifier, self._settings = classifier, settings
         self._found: list[Found] = []
-        self._taken: dict[int, str] = {}  # number of a suggestion: id of the instance it has become
-        self._hovered: int | None = None
         self._least = TextOptions().least_text
         self._asked: tuple[str, ...] = ()
         self._notices: tuple[str, ...] = ()
-        jobs.progressed.connect(self._on_progress)
-        jobs.succeeded.connect(self._on_succeeded)
-        jobs.failed.connect(self._on_failed)
-        jobs.cancelled.connect(self._on_cancelled)
 
     # What there is -------------------------------------------------------------------------------------------
-
-    @property
-    def running(self) -> bool:
-        return self._ticket is not None
 
     @property
     def asked(self) -> tuple[str, ...]:
@@ -130,19 +114,6 @@ class WordsSession(QObject):
 
     # What it works on ----------------------------------------------------------------------------------------
 
-    def set_document(self, document: Document | None) -> None:
-        """Another picture: what was found in the last one is forgotten."""
-        if document is self._document:
-            return
-        if self._document is not None:
-            self._document.removed.disconnect(self._on_removed)
-            self._document.added.disconnect(self._on_added)
-        self._document = document
-        if document is not None:
-            document.removed.connect(self._on_removed)
-            document.added.connect(self._on_added)
-        self.clear()
-
     def set_model(self, model: str) -> None:
         """Another model is asked for masks from the next search on."""
         self._model = model
@@ -168,23 +139,6 @@ class WordsSession(QObject):
         self.changed.emit()
         return True
 
-    def stop(self) -> None:
-        """Ends the search."""
-        if self._ticket is not None:
-            ticket, self._ticket = self._ticket, None
-            self._jobs.cancel(ticket)
-            self._unanswered()
-            self.running_changed.emit(False)
-
-    def clear(self) -> None:
-        """Forgets all suggestions, and ends the search."""
-        self.stop()
-        self._generation += 1
-        self._found, self._asked, self._notices = [], (), ()
-        self._taken.clear()
-        self._hovered = None
-        self.changed.emit()
-
     def set_least(self, least: float) -> None:
         """Shows what fits at least so well."""
         if least != self._least:
@@ -193,32 +147,23 @@ class WordsSession(QObject):
 
     # Picking -------------------------------------------------------------------------------------------------
 
-    def hover(self, found: Found | None) -> None:
-        number = None if found is None else found.number
-        if number != self._hovered:
-            self._hovered = number
-            self.hover_changed.emit()
-
     def keep(self, chosen: Iterable[Found], classes: ClassList | None) -> list[str]:
         """Makes instances of suggestions, of classes named after their phrases: one command.
 
         Their ids; none when the document refuses (`failed` tells).
         """
-        document, found = self._document, list(chosen)
-        if document is None or not found:
+        found = list(chosen)
+        if self._document is None or not found:
             return []
         try:
             made = [_instance(one, _class_of(one, classes)) for one in found]
-            self._taken |= {one.number: instance.id for one, instance in zip(found, made, strict=True)}
-            document.add(made, KEEP)
         except AppError as error:
-            for one in found:
-                self._taken.pop(one.number, None)
             self.failed.emit(error)
             return []
-        self.changed.emit()
-        ids = [instance.id for instance in made]
-        self.kept.emit(ids)
+        ids = self._add(found, made)
+        if ids:
+            self.changed.emit()
+            self.kept.emit(ids)
         return ids
 
     def drop(self, found: Found) -> None:
@@ -242,65 +187,30 @@ class WordsSession(QObject):
             size_range=(smallest, max(TextOptions().size_range[1], smallest)),
         )
 
-    def _on_progress(self, ticket: Ticket, progress: Progress) -> None:
-        if ticket != self._ticket:
-            return
-        if isinstance(progress.payload, TextSegmentReady):
-            self._notices = _notices(progress.payload)
-            self.changed.emit()
-        if isinstance(progress.payload, TextSegmentItem):
-            self._found = [Found(number, word) for number, word in enumerate(progress.payload.instances, 1)]
-            self.changed.emit()
-        self.progressed.emit(progress.done, progress.total)
+    def _offers(self) -> Sequence[Found]:
+        return self.shown
 
-    def _on_succeeded(self, ticket: Ticket, result: Any) -> None:
-        if ticket == self._ticket:
-            if result.failed:
-                self._unanswered()
-            self._end()
-            for item in result.failed:
-                self.failed.emit(item.error)
+    def _forget(self) -> None:
+        self._found, self._asked, self._notices = [], (), ()
 
-    def _on_failed(self, ticket: Ticket, error: AppError) -> None:
-        if ticket == self._ticket:
+    def _take(self, payload: object) -> None:
+        if isinstance(payload, TextSegmentReady):
+            self._notices = _notices(payload)
+        elif isinstance(payload, TextSegmentItem):
+            self._found = [Found(number, word) for number, word in enumerate(payload.instances, 1)]
+        self.changed.emit()
+
+    def _settle(self, result: Any) -> None:
+        if result.failed:
             self._unanswered()
-            self._end()
-            self.failed.emit(error)
-
-    def _on_cancelled(self, ticket: Ticket) -> None:
-        if ticket == self._ticket:  # from the list of jobs
-            self._unanswered()
-            self._end()
+            self.changed.emit()
+        for item in result.failed:
+            self.failed.emit(item.error)
 
     def _unanswered(self) -> None:
         """A search that came to nothing was not asked: it does not say that there is none of it."""
         if not self._found:
             self._asked = ()
-
-    def _end(self) -> None:
-        self._ticket = None
-        self.running_changed.emit(False)
-        self.changed.emit()
-
-    def _on_removed(self, ids: list[str]) -> None:
-        """An undo, or a deletion: the suggestions are there again."""
-        back = [number for number, instance_id in self._taken.items() if instance_id in ids]
-        for number in back:
-            del self._taken[number]
-        if back:
-            self.changed.emit()
-
-    def _on_added(self, ids: list[str]) -> None:
-        """A redo brings kept suggestions back: they are known by their masks."""
-        document = self._document
-        if document is None:
-            return
-        known = set(self._taken.values())
-        masks = {i.mask: i.id for i in map(document.get, ids) if i is not None and i.id not in known}
-        again = {f.number: masks[f.word.mask] for f in self.shown if f.word.mask in masks}
-        if again:
-            self._taken |= again
-            self.changed.emit()
 
 
 def _notices(ready: TextSegmentReady) -> tuple[str, ...]:
