@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from PySide6.QtCore import QObject, QPointF, Qt, Signal
+from PySide6.QtCore import QObject, QPointF, QRectF, Qt, Signal
 
 from app.document import Document
 from app.instance import Instance
@@ -18,6 +18,8 @@ from app.session.everything import EverythingSession
 from app.session.prompting import PromptSession
 from app.session.words import WordsSession
 from inference.errors import AppError
+from inference.masks import Mask
+from widgets.canvas import shapes
 from widgets.canvas.overlay import Overlay
 from widgets.canvas.view import View
 
@@ -122,6 +124,14 @@ class Desk(QObject):
         if self.document is None or self.session is None or self.writable() is None:
             return None
         return self.session
+
+    def offered_shape(self, mask: Mask) -> shapes.Shape:
+        """A mask that is only offered, as it is drawn at the present zoom; what is known of it while that is traced."""
+        known, seen = self.overlay.shapes, self.view.visible()
+        if seen.isEmpty():
+            seen = QRectF(0, 0, 1, 1)
+        key = shapes.key_of(mask, shapes.level_for(self.view.device_scale), seen)
+        return known.get(key, patient=True) or known.similar(mask) or shapes.NOTHING
 
     def topmost(self, at: QPointF, below: str | None = None) -> Instance | None:
         """The visible instance at an image point; with `below`, the next one underneath that one."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRectF
 from PySide6.QtGui import QColor, QImage, QPainter
 
 from app.overlays import colour_of
 from app.session.everything import EverythingSession
 from app.session.pieces import Piece
-from widgets.canvas import markers, shapes
+from widgets.canvas import markers
 from widgets.canvas.desk import Desk, Touch
 from widgets.canvas.tools.base import Tool, tr
 
@@ -113,7 +112,7 @@ class EverythingTool(Tool):
         if hovered is not None:
             painter.save()
             painter.setTransform(view.transform, True)
-            shape = self._shape(hovered)
+            shape = self.desk.offered_shape(hovered.mask)
             shape.fill(painter, QColor(255, 255, 255), 0.3)
             markers.path(painter, shape.path, markers.ACCENT, 2.4)
             painter.restore()
@@ -141,17 +140,11 @@ class EverythingTool(Tool):
         painter.setTransform(view.transform)
         marked = {piece.number for piece in session.marked}
         for piece in session.shown:
-            shape, color = self._shape(piece), QColor(colour_of(piece.number))
+            shape, color = self.desk.offered_shape(piece.mask), QColor(colour_of(piece.number))
             on = piece.number in marked
             shape.fill(painter, color, _MARKED_FILL if on else _FILL, markers.WHITE if on else color.lighter(125))
         painter.end()
         return image
-
-    def _shape(self, piece: Piece) -> shapes.Shape:
-        view, known = self.desk.view, self.desk.overlay.shapes
-        seen = view.visible() if not view.visible().isEmpty() else QRectF(0, 0, 1, 1)
-        key = shapes.key_of(piece.mask, shapes.level_for(view.device_scale), seen)
-        return known.get(key, patient=True) or known.similar(piece.mask) or shapes.NOTHING
 
     def _stale(self) -> None:
         self._revision += 1

@@ -11,7 +11,7 @@ from app.instance import Source
 from app.overlays import colour_of
 from app.session.words import Found, WordsSession
 from inference.text_segment import WordMask, bare
-from widgets.canvas import markers, shapes
+from widgets.canvas import markers
 from widgets.canvas.desk import Desk, Touch
 from widgets.canvas.tools.base import Tool, tr
 
@@ -94,7 +94,7 @@ class WordsTool(Tool):
         painter.save()
         painter.setTransform(view.transform, True)
         for found in session.shown:
-            shape, color = self._shape(found), self._color(session, found.word)
+            shape, color = self.desk.offered_shape(found.mask), self._color(session, found.word)
             shape.fill(painter, color, _FILL + (0.2 if found is hovered else 0))
             markers.path(painter, shape.path, color, 2.6 if found is hovered else 1.6, dashed=found is not hovered)
         painter.restore()
@@ -133,12 +133,6 @@ class WordsTool(Tool):
 
     def _color(self, session: WordsSession, word: WordMask) -> QColor:
         return QColor(colour_of(session.asked.index(word.phrase)))
-
-    def _shape(self, found: Found) -> shapes.Shape:
-        view, known = self.desk.view, self.desk.overlay.shapes
-        seen = view.visible() if not view.visible().isEmpty() else QRectF(0, 0, 1, 1)
-        key = shapes.key_of(found.word.mask, shapes.level_for(view.device_scale), seen)
-        return known.get(key, patient=True) or known.similar(found.word.mask) or shapes.NOTHING
 
 
 def rows_of(word: WordMask) -> list[tuple[str, float]]:
