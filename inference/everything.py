@@ -68,7 +68,7 @@ class EverythingOptions:
 
         Args:
             draws_prompts: it is of the built-in model's kind, whose edges are softer: its stability is 0.08 in the
-                middle and 0.84 at best, where SAM 2's is around 0.95 (docs/everything.md).
+                middle and 0.84 for the best of a hundred candidates (docs/everything.md).
         """
         score, stability = _SOFT if draws_prompts else _OF_SAM2
         return replace(
