@@ -102,7 +102,7 @@ def finish(folder: Path, work: Path, made: dict[str, Path]) -> None:
         shutil.copytree(HERE / "linux", desktop, ignore=shutil.ignore_patterns("*install.sh"))
         for name in ("install.sh", "uninstall.sh"):
             shutil.copy(HERE / "linux" / name, folder / name)
-        for side in (48, 128, 256, 512):
+        for side in (16, 24, 32, 48, 128, 256, 512):
             shutil.copyfile(made[f"png-{side}"], desktop / f"winnow-{side}.png")
         shutil.copyfile(icons.DRAWING, desktop / "winnow.svg")
 

@@ -7,7 +7,10 @@ from pathlib import Path
 
 from PIL import Image
 
-DRAWING = Path(__file__).resolve().parent.parent / "resources" / "icons" / "winnow.svg"
+DRAWINGS = Path(__file__).resolve().parent.parent / "resources" / "icons"
+DRAWING = DRAWINGS / "winnow.svg"
+SMALL = DRAWINGS / "winnow-small.svg"
+LARGEST_SMALL = 24
 SIDES = (16, 24, 32, 48, 64, 128, 256, 512, 1024)
 ICO_SIDES = (16, 24, 32, 48, 64, 128, 256)
 
@@ -40,7 +43,7 @@ def _drawn(side: int) -> Image.Image:
     picture.fill(0)
     painter = QPainter(picture)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    QSvgRenderer(str(DRAWING)).render(painter)
+    QSvgRenderer(str(SMALL if side <= LARGEST_SMALL else DRAWING)).render(painter)
     painter.end()
     plain = picture.convertToFormat(QImage.Format.Format_RGBA8888)
     return Image.frombytes("RGBA", (side, side), bytes(plain.constBits()))  # four bytes a pixel: no row is padded

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import psutil
 import qasync
-from PySide6.QtCore import QEvent, QObject, QTimer, Signal
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QFileOpenEvent, QImageReader
 from PySide6.QtWidgets import QApplication
 
 from app.built import give_back_the_environment
+from app.session.desk import Opened
 from app.settings import Settings
 from app.version import version
 from inference.errors import AppError
@@ -46,12 +47,14 @@ def run(
 ) -> int:
     """Shows the window on a folder or pictures and returns the exit status when it is closed.
 
-    Raises AppError where there is no screen.
+    Where a window has that folder already, that one shows them. Raises AppError where there is no screen.
     """
     drop_opencvs_qt()
     need_a_screen()
     app = make_application()
     give_back_the_environment()
+    if paths and not (model or models_dir or force_device) and _another_window_takes(paths):
+        return 0
     settings = Settings()
     languages.install(app, settings.get("ui.language"))
     theme = Theme(app, settings.get("ui.theme"))
@@ -97,6 +100,15 @@ def need_a_screen(environment: MutableMapping[str, str] = os.environ) -> None:
             "There is no screen here to open a window on.",
             remedy="Start Winnow in a desktop session; `main.py --help` lists what works without one.",
         )
+
+
+def _another_window_takes(paths: Sequence[str | Path]) -> bool:
+    from app.handover import hand_over
+
+    taken = hand_over(paths)
+    if taken:
+        log.info("handed over to the window that has the folder: %s", [str(p) for p in paths])
+    return taken
 
 
 class Application(QApplication):
@@ -163,5 +175,29 @@ class _Start(QObject):
             print(f"shown {shown:.3f} torch={'torch' in sys.modules}", flush=True)
             self._window.close()
             return
+        self._listen()
         self._window.open_paths(self._paths)
         QTimer.singleShot(_WARM_UP_MS, lambda: self._services.shelf.start(self._model))
+
+    def _listen(self) -> None:
+        """Other starts may ask this window for the folder it has, as long as it has it for writing."""
+        from app.handover import Door
+
+        door = Door(self)
+
+        def follow(opened: object) -> None:
+            if isinstance(opened, Opened) and not opened.project.read_only:
+                door.open(opened.project.folder)
+            else:
+                door.close()
+
+        self._services.desk.opened.connect(follow)
+        door.asked.connect(self._on_asked)
+
+    def _on_asked(self, paths: list[str]) -> None:
+        window = self._window
+        window.setWindowState(window.windowState() & ~Qt.WindowState.WindowMinimized)
+        window.raise_()
+        window.activateWindow()
+        QApplication.alert(window)  # where the system does not let it come to the front
+        window.open_paths(paths)

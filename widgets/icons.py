@@ -13,6 +13,9 @@ from PySide6.QtSvg import QSvgRenderer
 
 from inference import paths
 
+LARGEST_SMALL = 24
+"""So many pixels wide the program's mark is still the drawing for small ones; `packaging/icons.py` does the same."""
+
 
 @lru_cache(maxsize=256)
 def icon(name: str, role: QPalette.ColorRole = QPalette.ColorRole.ButtonText) -> QIcon:
@@ -39,7 +42,7 @@ def _painted(name: str, rgba: int, size: int, ratio: float) -> QPixmap:
 
 def app_icon() -> QIcon:
     """The mark of the program, in its own colours."""
-    return QIcon(str(paths.resource("icons", "winnow.svg")))
+    return QIcon(_Mark())
 
 
 @lru_cache(maxsize=256)
@@ -52,20 +55,17 @@ def _renderer(source: str, color: str) -> QSvgRenderer:
     return QSvgRenderer(QByteArray(source.replace("currentColor", color).encode()))
 
 
-class _Tinted(QIconEngine):
-    def __init__(self, source: str, role: QPalette.ColorRole) -> None:
-        super().__init__()
-        self._source, self._role = source, role
+class _Drawn(QIconEngine):
+    """Paints into any square, as sharp as the screen is."""
+
+    def draw(self, painter: QPainter, square: QRectF, mode: QIcon.Mode, state: QIcon.State) -> None:
+        raise NotImplementedError
 
     def paint(self, painter: QPainter, rect: QRect, mode: QIcon.Mode, state: QIcon.State) -> None:
-        color = self._color(mode, state)
-        painter.save()
-        painter.setOpacity(painter.opacity() * color.alphaF())
         side = min(rect.width(), rect.height())
         square = QRectF(0, 0, side, side)
         square.moveCenter(QRectF(rect).center())
-        _renderer(self._source, color.name()).render(painter, square)
-        painter.restore()
+        self.draw(painter, square, mode, state)
 
     def pixmap(self, size: QSize, mode: QIcon.Mode, state: QIcon.State) -> QPixmap:
         return self.scaledPixmap(size, mode, state, 1.0)
@@ -81,6 +81,30 @@ class _Tinted(QIconEngine):
         painter.end()
         pixmap.setDevicePixelRatio(scale)
         return pixmap
+
+
+class _Mark(_Drawn):
+    """Small ones have a drawing of their own: at 16 pixels the lines of the large one are a blur."""
+
+    def draw(self, painter: QPainter, square: QRectF, mode: QIcon.Mode, state: QIcon.State) -> None:  # noqa: ARG002
+        name = "winnow-small" if square.width() <= LARGEST_SMALL else "winnow"
+        _renderer(_source(name), "").render(painter, square)
+
+    def clone(self) -> QIconEngine:
+        return _Mark()
+
+
+class _Tinted(_Drawn):
+    def __init__(self, source: str, role: QPalette.ColorRole) -> None:
+        super().__init__()
+        self._source, self._role = source, role
+
+    def draw(self, painter: QPainter, square: QRectF, mode: QIcon.Mode, state: QIcon.State) -> None:
+        color = self._color(mode, state)
+        painter.save()
+        painter.setOpacity(painter.opacity() * color.alphaF())
+        _renderer(self._source, color.name()).render(painter, square)
+        painter.restore()
 
     def clone(self) -> QIconEngine:
         return _Tinted(self._source, self._role)

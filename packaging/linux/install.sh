@@ -27,7 +27,7 @@ sed -e "s|^Exec=winnow|Exec=\"$escaped\"|" -e "/^TryExec=/d" \
     "$program/desktop/winnow.desktop" > "$data/applications/winnow.desktop"
 cp "$program"/desktop/*.metainfo.xml "$data/metainfo/"
 cp "$program/desktop/winnow.svg" "$data/icons/hicolor/scalable/apps/winnow.svg"
-for side in 48 128 256 512; do
+for side in 16 24 32 48 128 256 512; do
     mkdir -p "$data/icons/hicolor/${side}x$side/apps"
     cp "$program/desktop/winnow-$side.png" "$data/icons/hicolor/${side}x$side/apps/winnow.png"
 done

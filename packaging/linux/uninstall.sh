@@ -10,7 +10,7 @@ esac
 
 rm -f "$HOME/.local/bin/winnow" "$data/applications/winnow.desktop" "$data/metainfo/io.github.winnow_app.Winnow.metainfo.xml"
 rm -f "$data/icons/hicolor/scalable/apps/winnow.svg"
-for side in 48 128 256 512; do rm -f "$data/icons/hicolor/${side}x$side/apps/winnow.png"; done
+for side in 16 24 32 48 128 256 512; do rm -f "$data/icons/hicolor/${side}x$side/apps/winnow.png"; done
 if command -v update-desktop-database >/dev/null 2>&1; then
     update-desktop-database -q "$data/applications" || true
 fi

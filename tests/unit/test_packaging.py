@@ -206,7 +206,7 @@ def test_the_install_script_installs_updates_and_takes_away(tmp_path: Path) -> N
     desktop.mkdir(parents=True)
     for file in (PACKAGING / "linux").iterdir():
         (dist if file.suffix == ".sh" else desktop).joinpath(file.name).write_bytes(file.read_bytes())
-    for name in ("winnow.svg", *(f"winnow-{side}.png" for side in (48, 128, 256, 512))):
+    for name in ("winnow.svg", *(f"winnow-{side}.png" for side in (16, 24, 32, 48, 128, 256, 512))):
         (desktop / name).write_bytes(b"drawn")
     program = dist / "winnow"
     (home / ".local/share/Winnow").mkdir(parents=True)
