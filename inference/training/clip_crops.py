@@ -31,7 +31,7 @@ _SHARES = (0.3, 1.0)  # of the picture's shorter side
 
 
 def gather(data: Path, teacher: Teacher, seed: int = 0) -> tuple[Packed, Tensor]:
-    """Cuts, asks and keeps: (the crops, (n, 1000) float16 probabilities of each).
+    """Cuts, asks and keeps: (the crops, (n, 1000) float16 what the teacher says of each).
 
     The pictures are those of the segmentation set's training part, microscopy aside. The classes are kept about
     equally, since photographs of people and cats would drown the rest.
@@ -42,14 +42,14 @@ def gather(data: Path, teacher: Teacher, seed: int = 0) -> tuple[Packed, Tensor]
         cut = ahead.map(lambda group: [crop for i in group for crop in _cut(files[i], (seed, i))], groups)
         said = [teacher.says(crops) for crops in cut]
     where = [divmod(row, _A_PICTURE) for row in range(len(files) * _A_PICTURE)]
-    probabilities = torch.cat(said)
-    sure, guess = (x.numpy() for x in probabilities.float().max(1))
+    answers = torch.cat(said)
+    sure, guess = (x.numpy() for x in answers.float().exp().max(1))
     kept: list[int] = []
     for name in np.unique(guess):
         of_class = np.flatnonzero((guess == name) & (sure >= _SURE))
         kept += of_class[np.argsort(-sure[of_class], kind="stable")][:_OF_A_CLASS].tolist()
     kept.sort()
-    return _packed(files, [where[i] for i in kept], seed), probabilities[torch.tensor(kept)].half()
+    return _packed(files, [where[i] for i in kept], seed), answers[torch.tensor(kept)]
 
 
 def join(named: Packed, crops: Packed) -> Packed:

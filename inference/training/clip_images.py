@@ -3,8 +3,9 @@
 The text embeddings stay where they are (anchors); the tower learns to put pictures beside their names. A picture counts
 for its name or one of the name's parents, and is held against all names that exclude it (a picture of a dog whose breed
 nobody noted is not held against breeds). Beside the labels, what the ImageNet classifier says of the clear picture is
-kept (distillation, Hinton et al. 2015), which carries names of which there are few pictures. Text as a fixed target for
-labelled pictures: DeViSE (Frome et al. 2013); the locked tower: LiT (Zhai et al. 2022).
+kept (distillation, Hinton et al. 2015), which carries names of which there are few pictures: softened, its answer tells
+of every picture how like an airplane it is, and a student learns airplanes from that without seeing one. Text as a
+fixed target for labelled pictures: DeViSE (Frome et al. 2013); the locked tower: LiT (Zhai et al. 2022).
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ SCALE = 100.0  # of cosines, as CLIP's own
 TRUNK = "mobilenetv2_100"
 _THREADS = 2
 _RIDGE = 1.0
+_SOFT = 3.0  # temperature of what is kept
 _CROPS = 0.5  # of the draws are crops nobody named
 _GENERAL = 0.4  # of the draws show more general names ("truck") equally often, since those are what people sort by
 
@@ -178,6 +180,7 @@ class Trainer:
         compatible = torch.from_numpy(words.compatible())
         self.compatible = compatible[:, self.known]
         self.teacher = said
+        self.shown = torch.tensor([name not in hidden for name in words.imagenet])
         self.class_index = np.array([index[name] for name in words.imagenet])
         self.draws, self.said_of = self._balance()
         self.imagenet = anchors[torch.from_numpy(self.class_index)]
@@ -202,7 +205,7 @@ class Trainer:
         """
         labels = self.packed.label
         named = labels >= 0
-        group = np.where(named, labels, len(self.positives) + self.teacher.argmax(1).numpy())
+        group = np.where(named, labels, len(self.positives) + self.teacher.float().argmax(1).numpy())
         sizes = np.bincount(group)
         draws = 1 / np.sqrt(sizes[group])
         crops = 0.0 if named.all() else _CROPS
@@ -210,7 +213,7 @@ class Trainer:
         draws[~named] *= crops / max(draws[~named].sum(), 1e-9)
         draws = (1 - _GENERAL) * draws + _GENERAL * self._by_general_name(group, sizes)
         asked = np.bincount(labels[named], draws[named], len(self.positives))
-        of_class = torch.from_numpy(draws[~named]) @ self.teacher[torch.from_numpy(~named)].double()
+        of_class = torch.from_numpy(draws[~named]) @ self.teacher[torch.from_numpy(~named)].double().exp()
         np.add.at(asked, self.class_index, of_class.numpy())
         shares = np.full(len(self.known), 1e-5)
         for label in np.flatnonzero(asked > 0):
@@ -248,7 +251,7 @@ class Trainer:
         """The name of each picture; of a crop, one of those the teacher sees in it, as often as it is sure of it."""
         labels = self.packed.label[rows].astype(np.int64)
         for i in np.flatnonzero(labels < 0):
-            heap = np.cumsum(self.teacher[rows[i]].double().numpy())
+            heap = np.cumsum(self.teacher[rows[i]].double().exp().numpy())
             labels[i] = self.class_index[min(int(np.searchsorted(heap, rng.random() * heap[-1])), len(heap) - 1)]
         return labels
 
@@ -266,12 +269,13 @@ class Trainer:
         allowed = allowed | self.compatible[torch.tensor(target)]
         allowed[torch.arange(len(rows)), places] = False
         named = functional.cross_entropy((logits + self.said_of).masked_fill(allowed, -torch.inf), places)
-        said = self.teacher[torch.from_numpy(rows)].float()
-        taught = said.sum(1) > 0.5
+        said = self.teacher[torch.from_numpy(rows)][:, self.shown].float()
+        taught = said[:, 0].isfinite()
         if not bool(taught.any()):
             return named
-        guess = (SCALE * embeddings[taught] @ self.imagenet.T).log_softmax(1)
-        kept = -(said[taught] * guess).sum(1).mean()
+        guess = (SCALE / _SOFT * embeddings[taught] @ self.imagenet[self.shown].T).log_softmax(1)
+        wanted = (said[taught] / _SOFT).log_softmax(1)
+        kept = _SOFT**2 * functional.kl_div(guess, wanted, reduction="batchmean", log_target=True)
         return (1 - recipe.teacher_share) * named + recipe.teacher_share * kept * taught.float().mean()
 
     def train(self, file: Path, minutes: float, report: Callable[[int, float, float], None]) -> bool:

@@ -23,7 +23,8 @@ from inference.training.clip_words import Words, gather
 
 Say = Callable[[int, int, str], None]
 
-TEXT_STEPS = 1500
+TEXT_STEPS = 2000
+_PICTURES = 4000  # whose directions the words are measured along
 WEIGHTS = "mobilenetv2_100_imagenet.safetensors"
 
 
@@ -71,7 +72,8 @@ def run(
     tokens = out / "bpe.txt.gz"
     if not tokens.is_file():
         clip_text.write_bpe(clip_text.vocabulary_texts(words), tokens)
-    model = _texts(words, tokens, out / "text.pt", say)
+    chosen = np.random.default_rng(0).choice(len(packed), min(_PICTURES, len(packed)), replace=False)
+    model = _texts(words, tokens, out / "text.pt", lambda: clip_images.embed(tower, packed, recipe.side, chosen), say)
     clip_export.put_tower(model, tower)
     folder = out / "winnow-clip"
     seen = {words.names[p] for label in set(packed.label.tolist()) for p in words.positives(words.names[label])}
@@ -136,7 +138,7 @@ def _crops(
     return clip_pictures.Packed.load(folder), torch.as_tensor(torch.load(said, weights_only=True))
 
 
-def _texts(words: Words, tokens: Path, file: Path, say: Say) -> CLIP:
+def _texts(words: Words, tokens: Path, file: Path, pictures: Callable[[], torch.Tensor], say: Say) -> CLIP:
     tokenizer = SimpleTokenizer(str(tokens), context_length=clip_text.CONTEXT)
     torch.manual_seed(0)
     model = clip_export.empty(tokenizer.vocab_size)
@@ -144,8 +146,10 @@ def _texts(words: Words, tokens: Path, file: Path, say: Say) -> CLIP:
         model.load_state_dict(torch.load(file, weights_only=True))
         return model.eval()
     model.eval()
-    clip_text.train(
-        model, tokenizer, words, TEXT_STEPS, lambda step, loss: say(step, TEXT_STEPS, f"text, loss {loss:.3f}")
-    )
+
+    def report(step: int, loss: float) -> None:
+        say(step, TEXT_STEPS, f"text, loss {loss:.3f}")
+
+    clip_text.train(model, tokenizer, words, TEXT_STEPS, report, pictures())
     torch.save(model.state_dict(), file)
     return model

@@ -21,7 +21,7 @@ _PART = 32
 
 
 class Teacher:
-    """Answers with probabilities of the 1,000 classes.
+    """Answers with the logarithms of the 1,000 classes' probabilities: also what it hardly thinks of teaches.
 
     Args:
         weights: timm's `mobilenetv2_100`.
@@ -44,8 +44,8 @@ class Teacher:
             return torch.cat(list(cores.map(self._part, parts)))
 
     def says_packed(self, packed: Packed) -> Tensor:
-        """(n, 1000) float16 for each clear picture; zeros for the others."""
-        said = torch.zeros(len(packed), 1000, dtype=torch.float16)
+        """(n, 1000) float16 for each clear picture; minus infinity for the others."""
+        said = torch.full((len(packed), 1000), -torch.inf, dtype=torch.float16)
         clear = np.flatnonzero(packed.side >= _TEACHES_FROM)
         for rows in np.array_split(clear, max(1, len(clear) // (8 * _PART))):
             said[torch.from_numpy(rows)] = self.says([packed.picture(int(i)) for i in rows])
@@ -56,4 +56,4 @@ class Teacher:
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
             logits = self._model(as_input(views).contiguous(memory_format=torch.channels_last)).float()
             logits[:, self._hidden] = -torch.inf
-            return logits.softmax(1).half()
+            return logits.log_softmax(1).half()
