@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QSlider, QVBoxLayout, QWid
 from app.session.class_aware import ClassOptions
 from app.session.prompting import PromptSession
 from app.settings import Settings, setting
-from widgets.parts import calm, label, named, tool
+from widgets.parts import Eliding, calm, label, named, tool
 
 _THRESHOLD, _HOLES = "masks.threshold", "masks.holes_share"
 _ON, _WITHIN, _APART = "prompts.class_aware", "prompts.within_box", "prompts.apart"
@@ -31,7 +31,8 @@ class ClassBar(QWidget):
         self.setProperty("role", "panel")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._session, self._settings, self._model = session, settings, ""
-        self.said = label(role="section")
+        self.said = Eliding()  # gives way: the bar must not squeeze the panels of a narrow window
+        self.said.setProperty("role", "section")
         self.within = QCheckBox(self.tr("Stay in the box"))
         named(self.within, self.tr("Stay in the box"), self.tr("Masks end at the box they were asked for with."))
         self.apart = QCheckBox(self.tr("No overlaps"))
@@ -126,7 +127,7 @@ class ClassBar(QWidget):
         else:
             covered = classes.map.coverage(session.options.threshold)
             text = self.tr("The class covers %1 of the picture").replace("%1", f"{covered:.0%}")
-        self.said.setText(text)
+        self.said.say(text)
 
 
 def _slider(low: int, high: int, name: str, words: str) -> QSlider:

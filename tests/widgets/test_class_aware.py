@@ -53,7 +53,7 @@ def test_clicks_decide_their_own_sign(desktop: Desktop) -> None:
     assert [p.positive for p in session.prompts.points] == [True] and not bar.isVisible()
     session.drop()
     _turn_on(desktop)
-    assert bar.isVisible() and "50%" in bar.said.text()
+    assert bar.isVisible() and "50%" in bar.said.whole
     session.add_point(20, 45)
     session.add_point(100, 45)
     session.add_point(20, 60, positive=False)
@@ -150,7 +150,7 @@ def test_a_model_that_cannot_answer_leaves_clicks_as_they_are(desktop: Desktop) 
     desktop.do("class_aware")
     session, bar = desktop.services.session, desktop.window.annotate.class_bar
     desktop.until(lambda: not session.classes.looking)
-    assert "no answer" in bar.said.text() and session.classes.map is None
+    assert "no answer" in bar.said.whole and session.classes.map is None
     del desktop.runner.errors[SegmentRequest]
     session.add_point(100, 45)
     assert session.prompts.points[-1].positive
