@@ -195,19 +195,14 @@ class SortSession(QObject):
 
     def file(self, image_ids: Sequence[str], name: str) -> None:
         """Files pictures under a class ("": takes them back to the unsorted ones), in the chosen mode."""
-        ids = [i for i in image_ids if self.class_of(i) != (name or None)]
-        if self._sorter is None or self.filing is None or not ids:
-            return
-        self._count(ids, name)
-        if not self._sorter.read_only_reason and self._sorter.mode is Mode.MOVE:
-            self._leave(ids, name)
-        self._sorter.file(ids, name)
+        self._file_all({name: image_ids})
 
     def remove(self, image_ids: Sequence[str]) -> None:
         """Deletes pictures; undo brings them back."""
         if self._sorter is not None and self.filing is not None and image_ids:
             if not self._sorter.read_only_reason:
-                self._leave(image_ids, None)
+                self.filing.leave(image_ids, None)
+                self._tell_left(image_ids)
             self._sorter.trash(list(image_ids))
 
     def accept(self, image_ids: Sequence[str]) -> int:
@@ -219,9 +214,21 @@ class SortSession(QObject):
         return self._file_all(arranging.above(self.unsorted(), self.suggestions, self.level))
 
     def _file_all(self, by_class: Mapping[str, Sequence[str]]) -> int:
-        for name, ids in by_class.items():
-            self.file(ids, name)
-        return sum(map(len, by_class.values()))
+        """All at once, so that one undo takes them back. How many there were."""
+        asked = sum(map(len, by_class.values()))
+        wanted = {name: [i for i in ids if self.class_of(i) != (name or None)] for name, ids in by_class.items()}
+        wanted = {name: ids for name, ids in wanted.items() if ids}
+        if self._sorter is None or self.filing is None or not wanted:
+            return asked
+        moves = not self._sorter.read_only_reason and self._sorter.mode is Mode.MOVE
+        for name, ids in wanted.items():
+            self._count(ids, name)
+            if moves:
+                self.filing.leave(ids, name)
+        if moves:
+            self._tell_left([i for ids in wanted.values() for i in ids])
+        self._sorter.file_all(wanted)
+        return asked
 
     def reject(self, image_ids: Sequence[str]) -> int:
         """The pictures are not what is suggested: the next best class is suggested for them. How many there were."""
@@ -295,9 +302,7 @@ class SortSession(QObject):
         seen, looking = bool(self.looker.vectors), self.looker.at_work
         return where_from(self._record, self.judged, len(self._trained.classes), seen=seen, looking=looking)
 
-    def _leave(self, image_ids: Sequence[str], name: str | None) -> None:
-        assert self.filing is not None
-        self.filing.leave(image_ids, name)
+    def _tell_left(self, image_ids: Sequence[str]) -> None:
         self.leaving.emit(list(image_ids))
         self.pictures_changed.emit()
 

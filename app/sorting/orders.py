@@ -4,7 +4,7 @@ sense."""
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,20 +39,51 @@ class Ordered:
 
 
 Order = Callable[[Desk], Ordered]
+_NAMED = 3  # classes that the history names; there may be hundreds
 _KINDS = {Mode.MOVE: Kind.MOVE, Mode.COPY: Kind.COPY, Mode.LINK: Kind.LINK}
 
 
 def file(image_ids: Sequence[str], name: str, mode: Mode, desk: Desk) -> Ordered:
     """Pictures under a class, "" for the sort root."""
-    name = desk.folders.resolve(name)
-    ordered = Ordered(_KINDS[mode], name)
+    ordered = Ordered(_KINDS[mode], desk.folders.resolve(name))
+    _file(image_ids, ordered.label, mode, desk, ordered)
+    return ordered
+
+
+def file_all(by_class: Mapping[str, Sequence[str]], mode: Mode, desk: Desk) -> Ordered:
+    """Pictures under several classes, as one operation; a class that cannot be is listed and left out."""
+    ordered = Ordered(_KINDS[mode], "")
+    spelled: dict[str, str] = {}
+    names: list[str] = []
+    for wanted, image_ids in by_class.items():
+        try:
+            name = _spelled_alike(desk.folders.resolve(wanted), spelled)
+            _file(image_ids, name, mode, desk, ordered)
+        except AppError as error:
+            ordered.failed.append(error)
+        else:
+            names += [name] if name not in names else []
+    ordered.label = ", ".join(names[:_NAMED]) + ("…" if len(names) > _NAMED else "")
+    return ordered
+
+
+def _file(image_ids: Sequence[str], name: str, mode: Mode, desk: Desk, ordered: Ordered) -> None:
     folder = desk.folders.path(name)
     pictures = [path for path in _present(image_ids, desk, ordered) if path.parent != folder]
     if pictures:
-        ordered.plans += _made(folder, desk)
+        planned = {plan.target for plan in ordered.plans if plan.mode is Mode.MAKE}
+        ordered.plans += [plan for plan in _made(folder, desk) if plan.target not in planned]
         bundles = desk.planner.bundles(pictures, leaving=mode is Mode.MOVE)
         ordered.plans += desk.planner.plans(bundles, folder, mode, len(ordered.plans))
-    return ordered
+
+
+def _spelled_alike(name: str, spelled: dict[str, str]) -> str:
+    """A class as it was spelled before: one that differs by case only is the same, also before it has a folder."""
+    parts = name.split("/")
+    for depth in range(len(parts)):
+        above = "/".join(parts[: depth + 1])
+        parts[: depth + 1] = spelled.setdefault(fold(above), above).split("/")
+    return "/".join(parts)
 
 
 def trash(image_ids: Sequence[str], desk: Desk) -> Ordered:

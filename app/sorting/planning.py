@@ -82,6 +82,8 @@ class Planner:
             staying = leaving and any(name not in names for name in here.pictures.get(key, ()))
             along = [] if staying else here.sidecars.get(key, [])
             along = along + [s for name in names for s in here.sidecars.get(fold(name), ())]
+            if leaving:  # the last of a stem takes the sidecars, whichever call it comes in
+                here.pictures[key] = [name for name in here.pictures.get(key, ()) if name not in names]
             yield Bundle(folder, Path(names[0]).stem, (*names, *along))
 
     def plans(self, bundles: Iterable[Bundle], folder: Path, mode: Mode, first: int = 0) -> list[Plan]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -175,6 +175,10 @@ class Sorter(QObject):
         `mode` stands in for the chosen one. Pictures that are in the class already stay as they are.
         """
         self._order(partial(orders.file, list(image_ids), class_name, mode or self._mode))
+
+    def file_all(self, by_class: Mapping[str, Sequence[str]]) -> None:
+        """Files pictures under several classes as one operation, which one undo takes back."""
+        self._order(partial(orders.file_all, {name: list(ids) for name, ids in by_class.items()}, self._mode))
 
     def trash(self, image_ids: Iterable[str]) -> None:
         """Deletes pictures: they wait in the project's store until `empty_removed`, and `undo` brings them back."""

@@ -163,6 +163,25 @@ def test_filing_moves_and_makes_the_class(table: Table) -> None:
     assert table.classes == {"animals": (0, 2), "animals/cat": (2, 2)}
 
 
+def test_several_classes_are_one_operation(table: Table) -> None:
+    """One undo takes all back; a class that cannot be keeps its own pictures only."""
+    picture(table.folder / "a.png")
+    (table.folder / "a.json").write_text("{}")
+    before = table.there
+    wishes = {"animals/cat": ["a.jpg"], "Animals/dog": ["b.jpg"], "ANIMALS/CAT": ["a.png"], "a:b": ["c.jpg"]}
+    outcome = table(orders.file_all, wishes, Mode.MOVE)
+    assert len(outcome.failed) == 1
+    assert table.there == {"animals/cat/a.jpg", "animals/cat/a.png", "animals/cat/a.json", "animals/dog/b.jpg", "c.jpg"}
+    undo, _ = table.mover.history()
+    assert undo is not None
+    assert (undo.label, undo.pictures) == ("animals/cat, animals/dog", 3)
+    assert table.mover.undo().failed == []
+    assert table.there == before
+    assert table.classes == {}
+    table.mover.redo()
+    assert table.classes == {"animals": (0, 3), "animals/cat": (2, 2), "animals/dog": (1, 1)}
+
+
 def test_history_lasts_through_restarts(table: Table) -> None:
     table.file(["a.jpg"], "cat")
     table.file(["b.jpg"], "dog")

@@ -113,7 +113,11 @@ def test_it_learns_from_a_few_and_moves_nothing_unasked(desktop: Desktop, sort: 
     expected = {i: s.label for i, s in session.suggestions.items() if s.label and s.confidence >= 0.5}
     desktop.do("sort_accept_above")
     _settled(desktop)
+    assert len(set(expected.values())) > 1
     assert all((folder / str(label) / i).is_file() for i, label in expected.items())
+    desktop.do("undo")  # one for all classes
+    _settled(desktop)
+    assert all((folder / i).is_file() for i in expected)
 
 
 def test_a_rejected_suggestion_gives_way_to_the_next(desktop: Desktop, sort: SortWorkspace) -> None:

@@ -44,11 +44,11 @@ class SearchBar(QWidget):
         self.setProperty("role", "panel")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.field = QLineEdit()
-        self.field.setPlaceholderText(self.tr("Search: red car on grass   (−word takes away)"))
+        self.field.setPlaceholderText(self.tr("Search: red car −snow"))
         self.field.setClearButtonEnabled(True)
         self.field.addAction(icon("search"), QLineEdit.ActionPosition.LeadingPosition)
-        named(self.field, self.tr("Search by words"), self.tr("What the pictures show. Enter searches; −truck, or a "
-              "second search, adds to it."))  # fmt: skip
+        named(self.field, self.tr("Search by words"), self.tr("What the pictures show. Enter searches; −snow keeps "
+              "snow away, and a second search adds to the first."))  # fmt: skip
         self.field.returnPressed.connect(self._add_words)
         self.like = tool("plus", self.tr("More like the selected pictures"), lambda: self.example_wanted.emit(True), 16)
         self.unlike = tool("minus", self.tr("Less like the selected pictures"),
