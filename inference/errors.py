@@ -9,6 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from inference.paths import as_typed
+
 
 class AppError(Exception):
     """An expected failure.
@@ -16,7 +18,7 @@ class AppError(Exception):
     Args:
         message: what happened, one sentence, without the path.
         path: the file or folder it is about, if any.
-        remedy: what the person can do, one sentence.
+        remedy: what the person can do, one sentence; commands are written `main.py …`, and told as they are typed here.
         details: what only a bug report wants (a traceback, the last lines a child process wrote); not part of `str`.
     """
 
@@ -26,7 +28,7 @@ class AppError(Exception):
         super().__init__(message)
         self.message = message
         self.path = None if path is None else str(path)
-        self.remedy = remedy
+        self.remedy = None if remedy is None else as_typed(remedy)
         self.details = details
 
     def __str__(self) -> str:

@@ -20,6 +20,17 @@ def program_dir() -> Path:
     return Path(bundle) if bundle else Path(__file__).resolve().parent.parent
 
 
+def as_typed(text: str) -> str:
+    """A text with its commands, which are written `main.py …`, as a person types them for this program."""
+    if "`main.py " not in text:
+        return text
+    if getattr(sys, "frozen", False):
+        name = "winnow-cli" if sys.platform == "win32" else "winnow"
+    else:
+        name = "winnow" if (program_dir() / SHIPPED).is_dir() else "main.py"
+    return text.replace("`main.py ", f"`{name} ")
+
+
 def resource(*parts: str) -> Path:
     """A file shipped under `resources/`."""
     return _files_dir().joinpath("resources", *parts)

@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from collections.abc import MutableMapping, Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack
 from pathlib import Path
 
 import psutil
@@ -56,53 +56,35 @@ def run(
     give_back_the_environment()
     if paths and not (model or models_dir or force_device) and _another_window_takes(paths):
         return 0
-    crashes = CrashHandler()
-    crashes.install()
     try:
-        return _show(app, crashes, _Wishes(paths, model, models_dir, force_device))
+        with ExitStack() as ending:
+            settings = Settings()
+            languages.install(app, settings.get("ui.language"))
+            theme = Theme(app, settings.get("ui.theme"))
+            settings.changed.connect(lambda key, value: theme.choose(value) if key == "ui.theme" else None)
+            limit_pictures(settings)
+            crashes = CrashHandler()
+            crashes.install()
+            garbage = GarbageCollector()
+            ending.callback(garbage.stop)
+            loop = qasync.QEventLoop(app)
+            ending.callback(loop.close)
+            ending.callback(crashes.uninstall)
+            # Two children: looking at data need not wait for a training; the trainings themselves take turns.
+            runner = ThreadRunner(worker_options(settings, models_dir, force_device), children=2)
+            services = Services.make(settings, runner, loop, models_dir)
+            ending.callback(services.close)
+            crashes.system = SystemReport(services, crashes)
+            window = MainWindow(services)
+            start = _Start(window, services, paths, model)
+            window.installEventFilter(start)
+            if isinstance(app, Application):
+                app.opened.connect(start.open)
+            window.show()
+            return int(loop.run_forever())
     except Exception as error:
-        log.critical("the window could not be made or ended badly", exc_info=error)
-        tell_at_start(error)  # who started it from a menu sees no standard error
+        tell_at_start(error)  # who starts it from a menu does not see what the command line says
         raise
-    finally:
-        crashes.uninstall()
-
-
-@dataclass(frozen=True, slots=True)
-class _Wishes:
-    """What the window was started with."""
-
-    paths: Sequence[str | Path]
-    model: str | None
-    models_dir: str | None
-    force_device: str | None
-
-
-def _show(app: QApplication, crashes: CrashHandler, wishes: _Wishes) -> int:
-    """Makes the window and everything behind it, and returns when it is closed."""
-    settings = Settings()
-    languages.install(app, settings.get("ui.language"))
-    theme = Theme(app, settings.get("ui.theme"))
-    settings.changed.connect(lambda key, value: theme.choose(value) if key == "ui.theme" else None)
-    limit_pictures(settings)
-    garbage = GarbageCollector()
-    loop = qasync.QEventLoop(app)
-    # Two children: looking at data need not wait for a training; the trainings themselves take turns.
-    runner = ThreadRunner(worker_options(settings, wishes.models_dir, wishes.force_device), children=2)
-    services = Services.make(settings, runner, loop, wishes.models_dir)
-    try:
-        crashes.system = SystemReport(services, crashes)
-        window = MainWindow(services)
-        start = _Start(window, services, wishes.paths, wishes.model)
-        window.installEventFilter(start)
-        if isinstance(app, Application):
-            app.opened.connect(start.open)
-        window.show()
-        return int(loop.run_forever())
-    finally:
-        services.close()
-        loop.close()
-        garbage.stop()
 
 
 def drop_opencvs_qt(environment: MutableMapping[str, str] = os.environ) -> None:

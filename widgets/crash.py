@@ -15,10 +15,14 @@ from PySide6.QtWidgets import QApplication, QDialog, QHBoxLayout, QPlainTextEdit
 
 from app.logs import log_file
 from app.version import build, version
+from inference.errors import AppError
 from widgets.parts import button, label
 from widgets.system_report import SystemReport
 
 log = logging.getLogger(__name__)
+
+UNSEEN = ("offscreen", "minimal")
+"""Qt's platforms without a screen: a dialog there would wait for ever."""
 
 
 def report_text(problem: str) -> str:
@@ -36,9 +40,14 @@ def report_text(problem: str) -> str:
 
 
 class CrashDialog(QDialog):
-    """Says that it was our fault, that nothing is lost, and gives the report; `system` can add what `doctor` tells."""
+    """Says that it was our fault, that nothing is lost, and gives the report; `system` can add what `doctor` tells.
 
-    def __init__(self, problem: str, parent: QWidget | None = None, system: SystemReport | None = None) -> None:
+    With `ends` the program ends with it: it could not even start.
+    """
+
+    def __init__(
+        self, problem: str, parent: QWidget | None = None, system: SystemReport | None = None, *, ends: bool = False
+    ) -> None:
         super().__init__(parent)
         self._system = system
         self.setWindowTitle(self.tr("Something went wrong"))
@@ -53,6 +62,11 @@ class CrashDialog(QDialog):
             "This is a bug in Winnow. Everything you saw on the screen is saved. You can go on; if something looks "
             "odd, close the window and open it again. Please send the report to the people who make Winnow."
         )
+        if ends:
+            text = self.tr(
+                "Winnow could not start. Your pictures and projects are as they were. The report says what is in the "
+                "way; if it is nothing that you can change, please send it to the people who make Winnow."
+            )
         bottom = QHBoxLayout()
         bottom.addWidget(self.copy)
         if system is not None:
@@ -60,7 +74,7 @@ class CrashDialog(QDialog):
             system.ready.connect(self._add)
             bottom.addWidget(self.more)
         bottom.addStretch(1)
-        bottom.addWidget(button(self.tr("Go on"), self.accept))
+        bottom.addWidget(button(self.tr("Close") if ends else self.tr("Go on"), self.accept))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(18, 16, 18, 14)
         layout.setSpacing(12)
@@ -83,6 +97,14 @@ class CrashDialog(QDialog):
         if not self.more.isEnabled():  # it was asked for here
             self.report.appendPlainText(text)
             self.more.hide()
+
+
+def tell_at_start(error: Exception) -> None:
+    """Shows what kept the window from opening, and returns when it was read; nothing where nobody looks."""
+    if QGuiApplication.platformName() in UNSEEN:
+        return
+    whole = str(error) if isinstance(error, AppError) else "".join(traceback.format_exception(error))
+    CrashDialog(whole, ends=True).exec()
 
 
 class CrashHandler(QObject):

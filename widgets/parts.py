@@ -65,7 +65,8 @@ def button(text: str, clicked: Callable[[], object] | None = None, role: str = "
     made.setProperty("role", role)
     made.setAutoDefault(False)
     if icon_name:
-        made.setIcon(icon(icon_name))
+        on = QPalette.ColorRole.HighlightedText if role == "primary" else QPalette.ColorRole.ButtonText
+        made.setIcon(icon(icon_name, on))
     if clicked:
         made.clicked.connect(lambda: clicked())
     return made

@@ -35,6 +35,7 @@ from app.cli import (
 )
 from app.cli.output import INTERRUPTED, SOME_FAILED, USAGE, Session, report_failure, speak_utf8, tell_machines
 from inference.errors import AppError, BugError, Cancelled, UsageError
+from inference.paths import as_typed
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +54,7 @@ def build(open_window: OpenWindow, *, supervised: bool = False) -> typer.Typer:
     """The application. `open_window` opens the window and returns the exit status when it is closed."""
     app = typer.Typer(
         name="winnow",
-        help=_HELP,
+        help=as_typed(_HELP),
         no_args_is_help=False,
         add_completion=False,
         pretty_exceptions_enable=False,

@@ -13,6 +13,7 @@ from rich.markup import escape
 from app.cli.options import ForceDevice, ModelsDir
 from app.cli.output import JsonOption, Output, output
 from inference.errors import FormatError, UsageError
+from inference.paths import as_typed
 
 if TYPE_CHECKING:
     from inference.jobs.classify import ClassifyResult
@@ -201,10 +202,8 @@ def unlearned(words: tuple[str, ...]) -> str:
     """What to do about items that the built-in model does not know."""
     named = ", ".join(f"“{word}”" for word in words[:_MOST_NAMED])
     more = f" and {len(words) - _MOST_NAMED} more" if len(words) > _MOST_NAMED else ""
-    return (
-        f"The built-in model has not learned {named}{more}. "
-        "`main.py models download vit-b-32-openai` gets one for any word."
-    )
+    remedy = as_typed("`main.py models download vit-b-32-openai` gets one for any word.")
+    return f"The built-in model has not learned {named}{more}. {remedy}"
 
 
 def _about(result: ClassifyResult | None, members: tuple[tuple[str, float], ...]) -> dict[str, Any]:

@@ -6,12 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QApplication, QLabel
 from pytestqt.qtbot import QtBot
 
 from inference.errors import AppError
 from inference.jobs.diagnose import DiagnoseRequest, Diagnosis, Finding
 from tests.widgets.window_kit import Desktop
-from widgets.crash import CrashHandler
+from widgets import crash
+from widgets.crash import CrashDialog, CrashHandler, tell_at_start
 from widgets.system_report import SystemReport
 
 
@@ -43,3 +46,24 @@ def test_a_bugs_report_takes_the_systems_along(desktop: Desktop, qtbot: QtBot, e
     assert ("a card" in text) == (ends == "well")
     dialog.accept()
     qtbot.waitUntil(lambda: handler.dialog is None)
+
+
+@pytest.mark.parametrize(
+    "error", [AppError("The settings cannot be read.", "/s", "Delete them."), ZeroDivisionError("a bug")]
+)
+def test_what_keeps_the_window_from_opening_is_shown(
+    qtbot: QtBot, winnow_home: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    shown: list[str] = []
+
+    def read() -> None:
+        dialog = next(w for w in QApplication.topLevelWidgets() if isinstance(w, CrashDialog) and w.isVisible())
+        assert "could not start" in " ".join(text.text() for text in dialog.findChildren(QLabel))
+        shown.append(dialog.report.toPlainText())
+        dialog.accept()
+
+    tell_at_start(error)  # nobody is there: it does not wait
+    monkeypatch.setattr(crash, "UNSEEN", ())
+    QTimer.singleShot(0, read)
+    tell_at_start(error)
+    assert str(error) in shown[0] and ("ZeroDivisionError" in shown[0]) == isinstance(error, ZeroDivisionError)
