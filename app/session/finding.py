@@ -3,20 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from PySide6.QtCore import QObject, Signal
 
 from app.session.answers import Answers
 from app.session.looking import Looker
 from app.sorting import duplicates, search
 from inference.jobs.embed_text import EmbedTextResult
+from inference.text_background import GROUPS, background
 
 Wish = tuple[str, str | None, bool]
 """Words, or a picture by its id, and whether it is added or taken away."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Everyday:
+    """What a model makes of everyday names: (d,) for each that it knows."""
+
+    checksum: str
+    rows: Mapping[str, npt.NDArray[np.float32]]
+
+    def beyond(self, text: str, row: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """What fits a text more than it fits everything else.
+
+        Some pictures are more like any text than others are. So it counts how much more a picture is like this text
+        than, on average, like names that do not compete with it: one subtraction, for likeness is linear.
+        """
+        others = [self.rows[name] for name in background(text, self.rows.__contains__)]
+        return row - np.mean(others, axis=0) if others else row
 
 
 class Finder(QObject):
@@ -38,6 +58,7 @@ class Finder(QObject):
         super().__init__(parent)
         self._answers, self._looker = answers, looker
         self._round = self._folder = 0
+        self._everyday = Everyday("", {})
         self.found: list[str] | None = None
         self.stacks: list[duplicates.Stack] | None = None
 
@@ -64,8 +85,9 @@ class Finder(QObject):
         texts = [text for text, image_id, _ in wishes if image_id is None]
         rows: Mapping[str, Any] = {}
         if texts:
-            result: EmbedTextResult = await self._looker.words([f"a photo of {text}" for text in texts], model, texts)
-            rows = dict(zip(texts, result.embeddings, strict=True))
+            result: EmbedTextResult = await self._looker.words(_photos_of(texts), model, texts)
+            everyday = await self._read_everyday(model, result.checksum)
+            rows = {text: everyday.beyond(text, row) for text, row in zip(texts, result.embeddings, strict=True)}
             if result.unknown and this == self._round:
                 self.unlearned.emit(result.unknown)
         vectors = dict(self._looker.vectors)
@@ -79,12 +101,27 @@ class Finder(QObject):
             self.found = found
             self.changed.emit()
 
+    async def _read_everyday(self, model: str, checksum: str) -> Everyday:
+        """Asked once of each model."""
+        if self._everyday.checksum != checksum:
+            names = [name for members in GROUPS.values() for name in members]
+            result = await self._looker.words(_photos_of(names), model, names)
+            learned = {
+                name: row for name, row in zip(names, result.embeddings, strict=True) if name not in result.unknown
+            }
+            self._everyday = Everyday(result.checksum, learned)
+        return self._everyday
+
     async def _find_stacks(self, this: int, ids: Sequence[str], folder: Path) -> None:
         vectors = dict(self._looker.vectors)
         found = await self._looker.in_thread(partial(_stacked, ids, vectors, folder))
         if this == self._folder:
             self.stacks = found
             self.changed.emit()
+
+
+def _photos_of(names: Sequence[str]) -> list[str]:
+    return [f"a photo of {name}" for name in names]
 
 
 def _ranked(vectors: Mapping[str, Any], terms: Sequence[search.Term]) -> list[str]:

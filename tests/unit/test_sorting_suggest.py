@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image, ImageFilter
 
+from app.session.finding import Everyday
 from app.sorting.duplicates import Look, Stack, look, stacks
 from app.sorting.probe import LinearProbe, softmax
 from app.sorting.search import Term, rank
@@ -210,6 +211,19 @@ def test_words_and_examples_count_alike() -> None:
     assert {int(i) % 2 for i in best[:5]} == {1}
     worst = [i for i, _ in rank(ids, rows, [Term(text + red, -1.0)])]
     assert {int(i) % 2 for i in worst[:5]} == {0}
+
+
+def test_a_picture_that_is_like_all_words_does_not_come_first() -> None:
+    """Some pictures are near every text; what counts is how much nearer they are to this one."""
+    words = dict(zip(["dog", "car", "sky", "cup"], np.eye(4, 5, dtype=np.float32), strict=True))
+    everyday = Everyday("model", words)
+    pictures = {"hub": [0.5, 0.5, 0.5, 0.5, 0.0], "dog": [0.4, 0.1, 0.1, 0.1, 0.9], "car": [0.1, 0.4, 0.1, 0.1, 0.9]}
+    vectors = np.array(list(pictures.values()), np.float32)
+    assert rank(list(pictures), vectors, [Term(words["dog"])])[0][0] == "hub"
+    beyond = everyday.beyond("dog", words["dog"])
+    assert rank(list(pictures), vectors, [Term(beyond)])[0][0] == "dog"
+    np.testing.assert_allclose(everyday.beyond("animal", words["dog"]), [1, -1 / 3, -1 / 3, -1 / 3, 0])  # no dog in it
+    np.testing.assert_array_equal(Everyday("other", {}).beyond("dog", words["dog"]), words["dog"])
 
 
 def test_searching_nothing() -> None:
