@@ -12,6 +12,7 @@ from pathlib import Path
 
 from app.project import backups, place
 from app.project.failures import DamagedProjectError
+from inference import project_place
 from inference.errors import StorageError
 
 log = logging.getLogger(__name__)
@@ -22,7 +23,7 @@ def take_away(folder: Path, where: place.Place) -> None:
 
     Raises StorageError.
     """
-    origin = folder / place.STORE / place.DATABASE
+    origin = folder / project_place.STORE / project_place.DATABASE
     if where.elsewhere is None or where.database.exists() or not origin.exists():
         return
     try:
@@ -43,16 +44,16 @@ def bring_back(folder: Path, where: place.Place) -> None:
 
     Nothing happens while another window still works on it there. Raises StorageError.
     """
-    away = place.away(folder)
-    if where.elsewhere is not None or not (away / place.DATABASE).exists():
+    away = project_place.away(folder)
+    if where.elsewhere is not None or not (away / project_place.DATABASE).exists():
         return
     held, _ = place.lock(away)
     if held is None:
         return
     try:
-        if place.last_changed(away) > place.last_changed(where.store):
+        if project_place.last_changed(away) > project_place.last_changed(where.store):
             backups.back_up(where.database)
-            kept = backups.restore(where.database, away / place.DATABASE, aside="replaced")
+            kept = backups.restore(where.database, away / project_place.DATABASE, aside="replaced")
             log.info("%s: the project came back from %s; the one that was here is %s", folder, away, kept)
     except DamagedProjectError as error:
         log.warning("%s stays where it is: %s", away, error)

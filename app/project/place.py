@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import re
 import sys
@@ -14,10 +13,8 @@ from pathlib import Path
 from PySide6.QtCore import QLockFile, QStorageInfo, qInstallMessageHandler
 
 from inference.errors import StorageError, UsageError
-from inference.paths import data_dir
+from inference.project_place import DATABASE, STORE, away, newest
 
-STORE = ".winnow"
-DATABASE = "project.db"
 PARKED = f"{STORE}/"
 """Begins the ids of pictures that sorting has taken out of the folder: their annotations wait there for an undo."""
 # SQLite opens no path over 512 bytes; its log and backups need some more than the database itself.
@@ -71,18 +68,8 @@ def find(folder: Path) -> Place:
 def find_existing(folder: Path) -> Place:
     """As `find`, for reading only: creates nothing; the database may not exist."""
     require_readable(folder)
-    beside = folder / STORE
-    store = max(beside, away(folder), key=last_changed)  # the first of them where there is none
-    return Place(store, on_network(folder), None if store == beside else "the folder cannot be written")
-
-
-def last_changed(store: Path) -> int:
-    """When the database of a project was written last, in nanoseconds; -1 when there is none."""
-    database, log = store / DATABASE, store / f"{DATABASE}-wal"
-    if not database.exists():
-        return -1
-    parts = [database, log] if log.exists() and log.stat().st_size else [database]  # readers leave empty logs
-    return max(part.stat().st_mtime_ns for part in parts)
+    store = newest(folder)
+    return Place(store, on_network(folder), None if store == folder / STORE else "the folder cannot be written")
 
 
 def require_readable(folder: Path) -> None:
@@ -170,13 +157,6 @@ def _obstacle(beside: Path) -> str | None:
             raise StorageError("The disk is full.", beside, "Free some space, then open the folder again.") from error
         return f"it cannot be written: {error.strerror}"
     return None
-
-
-def away(folder: Path) -> Path:
-    """Where the project of a folder that cannot be written is kept."""
-    key = hashlib.blake2b(os.fsencode(folder.resolve()), digest_size=8).hexdigest()
-    name = "".join(c if c.isascii() and c.isalnum() else "-" for c in folder.name)[:40]
-    return data_dir() / "projects" / f"{name}-{key}"
 
 
 def _drive_is_remote(folder: Path) -> bool:

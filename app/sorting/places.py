@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 
-from app.project.place import PARKED, STORE
+from app.project.place import PARKED
+from inference.project_place import STORE
 
 REMOVED = "removed"
 

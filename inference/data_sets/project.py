@@ -1,4 +1,4 @@
-"""A folder that was annotated in Winnow, read as a data set: the masks in its `.winnow/project.db`.
+"""A folder that was annotated in Winnow, read as a data set: the masks in the database of its project.
 
 The file is only read, and may be open in a window: what is on the disk by now is seen. Its tables are those of
 `app/project/schema.py`.
@@ -9,15 +9,15 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from inference.data_sets.model import DataSet, Labelled, Sample, confined
 from inference.errors import FormatError, ImageError
 from inference.masks import Mask
 from inference.pictures import read_size
+from inference.project_place import DATABASE, newest
 
-DATABASE = PurePosixPath(".winnow/project.db")
 _VERSIONS = (1, 2)
 _QUERY = """
 SELECT images.path, classes.name, instances.height, instances.width, instances.counts
@@ -27,13 +27,18 @@ ORDER BY images.path, instances.position
 """
 
 
+def has_project(folder: Path) -> bool:
+    """Whether something was annotated there with Winnow."""
+    return (newest(folder) / DATABASE).is_file()
+
+
 def read_project(folder: Path) -> DataSet:
-    """Every annotated picture of a project that lies beside its pictures.
+    """Every annotated picture of a folder that has a project.
 
     Raises:
         FormatError: the database is of a newer version, damaged or none of Winnow's.
     """
-    path = folder / DATABASE
+    path = newest(folder) / DATABASE
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
             version = connection.execute("PRAGMA user_version").fetchone()[0]
@@ -47,7 +52,7 @@ def read_project(folder: Path) -> DataSet:
     samples: dict[str, Sample | None] = {}
     for name, label, height, width, counts in rows:
         if name not in samples:
-            samples[name] = _sample(folder, name, result)
+            samples[name] = _sample(folder, name, path, result)
         sample = samples[name]
         if sample is None:
             continue
@@ -61,9 +66,9 @@ def read_project(folder: Path) -> DataSet:
     return result
 
 
-def _sample(folder: Path, name: str, result: DataSet) -> Sample | None:
+def _sample(folder: Path, name: str, path: Path, result: DataSet) -> Sample | None:
     try:
-        picture = confined([folder], name, folder / DATABASE)
+        picture = confined([folder], name, path)
         width, height = read_size(picture)
         return Sample(name, picture, width, height)
     except (FormatError, ImageError) as error:
@@ -80,6 +85,3 @@ def _mask(sample: Sample, height: Any, width: Any, counts: Any, path: Path) -> M
         was = f"{mask.width} × {mask.height}, the picture {sample.width} × {sample.height}"
         raise FormatError(f"A mask of {sample.name} is {was}.", path, "Draw it anew.")
     return mask
-
-
-__all__ = ["DATABASE", "read_project"]

@@ -13,7 +13,7 @@ from inference.data_sets.coco import read_coco
 from inference.data_sets.labelme import is_labelme, read_labelme
 from inference.data_sets.model import DataSet, Sample
 from inference.data_sets.oxford_pets import list_pets
-from inference.data_sets.project import DATABASE, read_project
+from inference.data_sets.project import has_project, read_project
 from inference.data_sets.sam2 import read_sam2
 from inference.errors import AppError, FormatError, ImageError
 from inference.masks import Mask
@@ -90,7 +90,7 @@ def _read(source: Path, split: str) -> DataSet:
     if (source / "JPEGImages").is_dir() and (source / "Annotations").is_dir():
         names = source / f"{split}_list.txt"
         return read_sam2(source, names if names.is_file() else None)
-    if (source / DATABASE).is_file():
+    if has_project(source):
         return read_project(source)
     for pattern in (f"{split}.json", f"annotations/*{split}*.json", "*.json", "annotations/*.json"):
         for file in sorted(source.glob(pattern)):

@@ -101,6 +101,21 @@ def test_an_open_project_is_a_data_set(tmp_path: Path, qtbot: QtBot) -> None:
     assert record.path == tmp_path / "sub" / "a.png" and "b.png" in problems[0].message
 
 
+def test_a_project_kept_away_from_its_pictures_is_found(tmp_path: Path, winnow_home: Path, qtbot: QtBot) -> None:
+    folder = tmp_path / "pictures"
+    picture(folder / "a.png")
+    (folder / ".winnow").write_bytes(b"")  # so that nothing can be kept there
+    project = Project.open(folder)
+    try:
+        mask = Mask.from_array(disc(80, 60, 20, 30, 9))
+        project.document("a.png").add([Instance(new_id(), mask)])
+    finally:
+        project.close()
+    assert next((winnow_home / "data" / "projects").rglob("project.db"))
+    (record,) = find_data(folder)
+    assert [thing.mask for thing in record.things] == [mask] and record.path == folder / "a.png"
+
+
 def test_a_foreign_database_is_refused(tmp_path: Path) -> None:
     (tmp_path / ".winnow").mkdir()
     (tmp_path / ".winnow" / "project.db").write_bytes(b"no database at all, but long enough to look at" * 9)

@@ -15,6 +15,7 @@ from app.project import DamagedProjectError, Project, place, queries
 from app.project.backups import back_up, backups, restore
 from app.project.database import Database
 from app.project.schema import VERSION
+from inference import project_place
 from inference.errors import StorageError, UsageError
 
 
@@ -328,7 +329,7 @@ def test_an_older_project_elsewhere_hides_nothing(
 ) -> None:
     unwritable(True)
     _class_names(tmp_path, add="old")
-    away = place.away(tmp_path)
+    away = project_place.away(tmp_path)
     for part in (away / "project.db", *away.glob("project.db-*")):
         os.utime(part, (0, 0))
     unwritable(False)
