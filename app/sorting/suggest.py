@@ -121,10 +121,14 @@ class Suggestions:
                 self._judged += 1
 
     def filed(self, ids: Iterable[str], label: str) -> None:
-        """The person filed these under a class: right where that was suggested. Call before the files move."""
+        """The person filed these under a class: right where that was suggested. Call before the files move.
+
+        A class that is new to the suggestions proves nothing about them.
+        """
         for image_id in ids:
             suggestion = self.get(image_id)
-            if suggestion is not None and suggestion.label is not None:
+            choices = [given[image_id] for given in self._given.values() if image_id in given]
+            if suggestion is not None and suggestion.label is not None and any(label in one for one in choices):
                 self._judged += 1
                 self._right += suggestion.label == label
 

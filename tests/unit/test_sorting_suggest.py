@@ -160,6 +160,7 @@ def test_how_right_they_were() -> None:
     suggestions = given()
     suggestions.filed(["a", "b"], "cat")
     suggestions.filed(["c", "unknown"], "cat")  # nothing was suggested for these
+    suggestions.filed(["b"], "a new class")  # nobody could have suggested it
     assert suggestions.score == (1, 2)
 
 
