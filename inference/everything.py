@@ -42,8 +42,8 @@ class EverythingOptions:
         min_mask_region_area: holes and separate parts of fewer pixels are filled and removed; 0 for never.
         use_m2m: every mask is given to the model once more, to be refined.
         multimask_output: three masks a point, or one.
-        mode: "exact" asks every point; "fast" goes from a coarse grid to the fine one and leaves out points on what is
-            covered already.
+        mode: "exact" asks every point; "fast" goes from a coarse grid to the fine one and leaves out points that lie
+            well inside of a mask that is clearly trusted.
     """
 
     points_per_side: int = 32

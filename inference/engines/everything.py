@@ -127,7 +127,7 @@ class _Search:
         before, decoder = self.done, PointDecoder(self.segmenter, embedding)
         side = self.segmenter.low_res_size
         frame = Frame((side, side), *crop.size)
-        points = Points(grid, side, fast=self.options.mode == "fast")
+        points = Points(grid, side, fast=self.options.mode == "fast", trusted=_clearly(self.options.pred_iou_thresh))
         found: list[Candidate] = []
         while (chosen := points.take(self.pace.size)) is not None:
             with self.pace.batch(len(chosen)):
@@ -240,6 +240,11 @@ def placed(mask: Mask, x: int, y: int, width: int, height: int) -> Mask:
     ends = [stop] if flat[-1] and stop < whole else []
     runs = np.diff(np.concatenate([[0], [start] if flat[0] else [], changes, ends, [whole]]))
     return mask_of_runs(height, width, runs.astype(np.int64))
+
+
+def _clearly(least: float | None) -> float:
+    """The predicted IoU half-way between the limit and 1: a mask that hardly passes says little about its points."""
+    return ((least or 0.0) + 1) / 2
 
 
 def _crops(options: EverythingOptions, size: tuple[int, int]) -> list[Crop]:

@@ -203,19 +203,24 @@ def test_boxes_are_suppressed_as_torchvision_does() -> None:
         assert survivors(fresh, [(0, 0)] * len(fresh), scores, limit) == expected
 
 
-def test_fast_leaves_out_points_on_what_is_covered() -> None:
+@pytest.mark.parametrize(
+    ("width", "score", "left_out"),
+    [(24, 0.9, 16), (24, 0.6, 0), (48, 0.9, 0)],  # a quarter of the picture; hardly trusted; half of the picture
+)
+def test_fast_leaves_out_points_well_inside_of_what_is_clearly_trusted(width: int, score: float, left_out: int) -> None:
     grid = np.stack(np.meshgrid((np.arange(8) + 0.5) / 8, (np.arange(8) + 0.5) / 8), -1).reshape(-1, 2)
-    points = Points(grid, 96, fast=True)
+    points = Points(grid, 96, fast=True, trusted=0.7)
     logits = np.full((96, 96), -8.0, np.float32)
-    logits[:, :48] = 8.0  # the left half
+    logits[:, :width] = 8.0  # the left side
     asked = []
     while (chosen := points.take(16)) is not None:
         asked.append(chosen)
-        here = [Candidate(logits, Frame((96, 96), 300, 300), 0.9, (0.0, 0.0), 0.0, 1.0)]
+        here = [Candidate(logits, Frame((96, 96), 300, 300), score, (0.0, 0.0), 0.0, 1.0)]
         points.cover(here, len(chosen))
     everywhere = np.concatenate(asked)
     assert len(asked[0]) == 4  # the coarse grid, whatever is there
-    assert (everywhere[4:, 0] > 0.5).all() and len(everywhere) == 2 + 32
+    assert len(everywhere) == 64 - left_out
+    assert (everywhere[4:, 0] > 0.25).all() == bool(left_out)
     assert points.done == 64
 
 
