@@ -27,6 +27,7 @@ import collected  # noqa: E402
 import icons  # noqa: E402
 import licences  # noqa: E402
 import sizes  # noqa: E402
+import smoke_masks  # noqa: E402
 import smoke_window  # noqa: E402
 
 # Runs what reads files by path, and tells which files were opened.
@@ -247,7 +248,11 @@ def test_the_smoke_test_reads_masks_and_screens(tmp_path: Path) -> None:
     drawn = np.zeros((400, 600), np.uint8, order="F")
     drawn[50:250, 100:400] = 1
     drawn[10, 10] = 1
-    assert smoke_window._area(400, 600, coco.encode(drawn)["counts"].decode()) == int(drawn.sum())
+    counts = coco.encode(drawn)["counts"].decode()
+    assert smoke_masks.area(400, 600, counts) == int(drawn.sum())
+    assert smoke_masks.inside({"size": [400, 600], "counts": counts}, (0, 0, 200, 100)) == 100 * 50 + 1
+    with pytest.raises(smoke_masks.Damaged):
+        smoke_masks.area(400, 601, counts)
     header = [0] * 25
     header[0], header[4], header[5], header[12] = 100, 2, 1, 8
     (tmp_path / "screen").write_bytes(struct.pack(">25I", *header) + bytes([1, 2, 3, 0, 4, 5, 6, 0]))
