@@ -17,6 +17,7 @@ LIKENESS = 0.995  # two items whose embeddings are as close as this are told apa
 _CLOSING = ",;:.!?)"  # what a space follows
 _FIRST_WIDE = 0x2E80  # from here on are the scripts that put no spaces between words
 _MOST_NAMED = 20
+_MOST_BY_ITEM = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,18 +133,30 @@ def _runs_on(left: str, right: str) -> bool:
 
 
 def _too_long(prompt_set: PromptSet, tokenizer: Tokenizer) -> Iterator[Problem]:
+    """A few items each by itself; of many, which is what a long postfix does, all in one."""
     limit = tokenizer.context_length
+    found: list[tuple[PromptItem, int, int, int, str]] = []
     for item, prompts in zip(prompt_set.items, prompt_set.prompts(), strict=True):
         lengths = [len(tokenizer.tokens(prompt)) for prompt in prompts]
         over = sum(length > limit for length in lengths)
         if over:
-            longest = prompts[int(np.argmax(lengths))]
-            yield Problem(
-                "warning",
-                f"{over} of {len(prompts)} prompts of “{item.name}” are longer than the {limit} tokens the model reads "
-                f"(up to {max(lengths)}); the end is cut off: “{_short(longest)}”.",
-                item.name,
-            )
+            found.append((item, over, len(prompts), max(lengths), _short(prompts[int(np.argmax(lengths))])))
+    if len(found) > _MOST_BY_ITEM:
+        over, count = sum(one[1] for one in found), sum(one[2] for one in found)
+        _, _, _, most, longest = max(found, key=lambda one: one[3])
+        yield Problem(
+            "warning",
+            f"{over:,} of {count:,} prompts of {len(found):,} items are longer than the {limit} tokens the model reads "
+            f"(up to {most}); the end is cut off: “{longest}”.",
+        )
+        return
+    for item, over, count, most, longest in found:
+        yield Problem(
+            "warning",
+            f"{over} of {count} prompts of “{item.name}” are longer than the {limit} tokens the model reads "
+            f"(up to {most}); the end is cut off: “{longest}”.",
+            item.name,
+        )
 
 
 def _same_tokens(prompt_set: PromptSet, tokenizer: Tokenizer) -> Iterator[Problem]:

@@ -31,19 +31,28 @@ class Scored:
 
 
 class PromptScores(QObject):
-    """Asks the model what it makes of the prompts; the latest question wins."""
+    """Asks the model what it makes of the prompts; the latest question wins.
+
+    Signals:
+        scored(Scored), failed(AppError): the answer.
+        pictured(): `thumbnail` has the picture now.
+    """
 
     scored = Signal(object)
+    pictured = Signal()
     failed = Signal(object)
 
     def __init__(self, session: SortSession, image_id: str | None, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._session, self._image_id = session, image_id
-        self._round = 0
+        self._round, self._answered = 0, False
+        if session.thumbnails is not None:
+            session.thumbnails.ready.connect(self._on_thumbnail)
 
     def thumbnail(self, width: int, height: int) -> QPixmap:
         """The picture, as far as a thumbnail of it is at hand."""
-        image = self._session.thumbnail(self._image_id) if self._image_id is not None else None
+        thumbnails = self._session.thumbnails
+        image = thumbnails.get(self._image_id) if thumbnails is not None and self._image_id is not None else None
         if not isinstance(image, QImage):
             return QPixmap()
         return QPixmap.fromImage(
@@ -59,17 +68,26 @@ class PromptScores(QObject):
         items = tuple(PromptItem(name) for name in dict.fromkeys(names))
         return PromptSet("classes", ("a photo of a ",), items, ("",))
 
-    def ask(self, prompts: PromptSet) -> None:
-        """`scored` follows twice: at once with what is wrong whatever the model, then with what the model says."""
+    def ask(self, prompts: PromptSet) -> bool:
+        """Whether the set can be used. If so, `scored` tells what the model says; else at once what is wrong."""
         self._round += 1
         found = tuple(problems(prompts))
-        self.scored.emit(Scored(found, why=_tr("…")))
-        if prompts.items and not any(problem.severity == "error" for problem in found):
+        usable = bool(prompts.items) and not any(problem.severity == "error" for problem in found)
+        if not usable:
+            self.scored.emit(Scored(found, why=_tr("Mend what is wrong to see the scores.")))
+        elif not self._answered:  # the first answer may have to wait for the model
+            self.scored.emit(Scored(found, why=_tr("…")))
+        if usable:
             self._session.start(self._ask(self._round, prompts))
+        return usable
 
     def stop(self) -> None:
         """What the model still says is not wanted any more."""
         self._round += 1
+
+    def _on_thumbnail(self, image_id: str) -> None:
+        if image_id == self._image_id:
+            self.pictured.emit()
 
     async def _ask(self, this: int, prompts: PromptSet) -> None:
         texts = [text for of_item in prompts.prompts() for text in of_item]
@@ -83,6 +101,7 @@ class PromptScores(QObject):
             return
         if this != self._round:
             return
+        self._answered = True
         words = Words.of(prompts, result)
         table = TokenTable(result.context_length, dict(zip(texts, result.tokens, strict=True)))
         found = tuple(problems(prompts, table, words.texts))

@@ -10,8 +10,8 @@ from functools import partial
 from typing import Any
 
 from PySide6.QtCore import QObject, QTimer, Signal
-from PySide6.QtGui import QImage
 
+from app.library import ThumbnailService
 from app.project import Project
 from app.session import arranging
 from app.session.answers import Answers
@@ -169,9 +169,10 @@ class SortSession(QObject):
         """Runs a flow of questions to the models; what it fails with is told."""
         self._answers.start(flow)
 
-    def thumbnail(self, image_id: str) -> QImage | None:
-        """A small picture, if it is at hand."""
-        return self._opened.thumbnails.get(image_id) if self._opened is not None else None
+    @property
+    def thumbnails(self) -> ThumbnailService | None:
+        """Small pictures of the open folder."""
+        return self._opened.thumbnails if self._opened is not None else None
 
     # Pictures -------------------------------------------------------------------------------------------------------
 

@@ -150,6 +150,14 @@ def test_prompts_beyond_the_context_are_named_with_their_length() -> None:
     assert "2 of 4 prompts of “cat” are longer than the 24 tokens the model reads (up to 28)" in text
 
 
+def test_a_long_postfix_is_said_once_for_all_items() -> None:
+    many = replace(PLAIN, items=tuple(PromptItem(f"thing {n}") for n in range(12)), postfixes=(" on a road" * 4,))
+    flat = [prompt for of_item in many.prompts() for prompt in of_item]
+    found = [p for p in problems(many, _letters(24, *flat)) if "longer" in p.message]
+    assert [p.item for p in found] == [None]
+    assert f"{len(flat)} of {len(flat)} prompts of 12 items are longer than the 24 tokens" in found[0].message
+
+
 def test_prompts_that_are_the_same_to_the_model_are_an_error() -> None:
     long = replace(PLAIN, prefixes=("p" * 50 + " ",), postfixes=("",))
     flat = [prompt for of_item in long.prompts() for prompt in of_item]

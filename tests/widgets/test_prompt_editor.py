@@ -37,8 +37,7 @@ def editor(desktop: Desktop) -> PromptEditor:
 
 
 def _said(editor: PromptEditor) -> str:
-    rows = [editor.problems.itemAt(n).widget() for n in range(editor.problems.count())]
-    return " ".join(label.text() for row in rows for label in row.findChildren(QLabel))
+    return " ".join(found.text() for found in editor.problems.findChildren(QLabel) if not found.isHidden())
 
 
 def test_every_bundled_set_passes_through_unchanged(editor: PromptEditor) -> None:
@@ -69,6 +68,24 @@ def test_what_is_wrong_is_named(desktop: Desktop, editor: PromptEditor) -> None:
     with desktop.qtbot.waitSignal(editor.models_wanted):
         editor._to_models()
     assert desktop.window.workspace == "models"
+
+
+def test_a_set_that_cannot_work_cannot_be_used(desktop: Desktop, editor: PromptEditor) -> None:
+    editor.set_prompts(PromptSet("c", (), (), ()))
+    assert not editor.use.isEnabled()
+    assert "There are no items" in _said(editor)
+    editor.set_prompts(PromptSet("c", ("a ",), (PromptItem("red"), PromptItem("blue")), ("",)))
+    assert editor.use.isEnabled()
+    desktop.until(lambda: editor.verdict.text() == "red")
+
+
+def test_the_picture_comes_when_it_is_made(desktop: Desktop) -> None:
+    desktop.services.sorting.thumbnails.forget(["blue 2.png"])
+    desktop.window.sort.grid.select_ids(["blue 2.png"])
+    desktop.do("sort_prompts")
+    editor = desktop.window.findChild(PromptEditor)
+    desktop.until(lambda: not editor.picture.pixmap().isNull())
+    editor.reject()
 
 
 def test_words_say_how_well_the_model_knows_them(editor: PromptEditor) -> None:

@@ -27,16 +27,17 @@ from inference.prompt_items import AGGREGATES, PromptSet
 from inference.prompt_sets import bundled, load, save
 from widgets.icons import icon
 from widgets.message_bar import MessageBar
-from widgets.parts import Picture, button, calm, label, named
+from widgets.parts import button, calm, label, named
 from widgets.sort.preview import Bars
 from widgets.sort.prompt_items import ItemsTable
+from widgets.sort.prompt_problems import ProblemList
 
 _TYPING_MS = 350
 _PROMPTS = (
     QT_TRANSLATE_NOOP("PromptEditor", "1 prompt:"),
     QT_TRANSLATE_NOOP("PromptEditor", "%n prompts, such as"),
 )
-_SHOWN = 8
+_BARS = 8
 
 
 class PromptEditor(QDialog):
@@ -67,7 +68,8 @@ class PromptEditor(QDialog):
         named(self.aggregate, self.tr("An item's prompts count by"))
         calm(self.aggregate)
         self.count = label(role="muted", wrap=True)
-        self.problems = QVBoxLayout()
+        self.problems = ProblemList()
+        self.problems.models_wanted.connect(self._to_models)
         self.bars = Bars()
         self.verdict = label(role="heading", wrap=True)
         self.best_prompt = label(role="muted", wrap=True)
@@ -82,7 +84,8 @@ class PromptEditor(QDialog):
             field.textChanged.connect(self._typing.start)
         self.items.edited.connect(self._typing.start)
         self.aggregate.currentIndexChanged.connect(lambda _: self._typing.start())
-        self.picture.setPixmap(self.scores.thumbnail(260, 186))
+        self.scores.pictured.connect(self._show_picture)
+        self._show_picture()
         self.set_prompts(session.prompts or load(bundled()["pets"]))
 
     # The set --------------------------------------------------------------------------------------------------------
@@ -150,7 +153,7 @@ class PromptEditor(QDialog):
         left.addWidget(self.items, 1)
         left.addLayout(how)
         left.addWidget(self.count)
-        left.addLayout(self.problems)
+        left.addWidget(self.problems)
         right = QVBoxLayout()
         right.setSpacing(8)
         right.addWidget(label(self.tr("On this picture"), "section"))
@@ -167,13 +170,13 @@ class PromptEditor(QDialog):
         row.setSpacing(18)
         row.addLayout(left, 1)
         row.addWidget(side)
-        use = button(self.tr("Use for suggestions"), self.accept, "primary")
+        self.use = button(self.tr("Use for suggestions"), self.accept, "primary")
         buttons = QHBoxLayout()
         buttons.addWidget(
             label(self.tr("A prompt is prefix, item and postfix as they stand, spaces and all."), "muted"), 1
         )
         buttons.addWidget(button(self.tr("Cancel"), self.reject))
-        buttons.addWidget(use)
+        buttons.addWidget(self.use)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(18, 16, 18, 14)
         layout.setSpacing(12)
@@ -215,6 +218,9 @@ class PromptEditor(QDialog):
             except AppError as error:
                 self.messages.show_error(error)
 
+    def _show_picture(self) -> None:
+        self.picture.setPixmap(self.scores.thumbnail(260, 186))
+
     def _look_again(self) -> None:
         self._typing.stop()
         prompts = self.prompts()
@@ -222,23 +228,10 @@ class PromptEditor(QDialog):
         example = f"  “{texts[0]}”" if texts else ""
         said = counted("PromptEditor", _PROMPTS, len(texts))
         self.count.setText(said + example if texts else self.tr("No prompts yet."))
-        self.scores.ask(prompts)
+        self.use.setEnabled(self.scores.ask(prompts))
 
     def _show_scores(self, scored: Scored) -> None:
-        while (item := self.problems.takeAt(0)) is not None:
-            if (widget := item.widget()) is not None:
-                widget.hide()
-                widget.deleteLater()
-        for problem in scored.problems[:_SHOWN]:
-            self.problems.addWidget(_problem(problem.message, error=problem.severity == "error"))
-        if scored.unknown:
-            names = ", ".join(f"“{word}”" for word in scored.unknown)
-            text = self.tr("The built-in model has not learned %1. Larger models know any word.").replace("%1", names)
-            row = _problem(text, error=False)
-            layout = row.layout()
-            assert layout is not None
-            layout.addWidget(button(self.tr("Get ViT-B-32…"), self._to_models, "link"))
-            self.problems.addWidget(row)
+        self.problems.show_problems(scored.problems, scored.unknown)
         self.items.mark(scored.unknown, scored.guessed)
         if scored.scores is None:
             self.verdict.setText("")
@@ -249,7 +242,7 @@ class PromptEditor(QDialog):
         order = sorted(zip(found.items, map(float, found.values), strict=True), key=lambda pair: -pair[1])
         self.verdict.setText(found.label if found.label is not None else self.tr("None of these"))
         self.best_prompt.setText(self.tr("best prompt: “%1”").replace("%1", found.prompt))
-        self.bars.show_rows([(name, "", share) for name, share in order[:_SHOWN]])
+        self.bars.show_rows([(name, "", share) for name, share in order[:_BARS]])
 
     def _to_models(self) -> None:
         self.models_wanted.emit()
@@ -266,13 +259,3 @@ def _lines(name: str) -> QPlainTextEdit:
     options.setFlags(QTextOption.Flag.ShowTabsAndSpaces)  # the space at an end decides
     made.document().setDefaultTextOption(options)
     return made
-
-
-def _problem(text: str, *, error: bool) -> QWidget:
-    box = QWidget()
-    row = QHBoxLayout(box)
-    row.setContentsMargins(0, 0, 0, 0)
-    row.setSpacing(8)
-    row.addWidget(Picture("error" if error else "warning", 16))
-    row.addWidget(label(text, "muted", wrap=True), 1)
-    return box
