@@ -28,6 +28,8 @@ PACKAGE_DATA = {
     "open_clip": ("model_configs/*.json", "bpe_simple_vocab_16e6.txt.gz"),
     "timm": ("data/_info/*", "models/_pruned/*"),
     "hydra": ("conf/**/*.yaml",),
+    "matplotlib": ("mpl-data/matplotlibrc", "mpl-data/fonts/ttf/*", "mpl-data/stylelib/*"),
+    "sklearn": ("utils/_repr_html/*",),
 }
 """Files that packages read beside their code, for which their public hooks are missing or could change."""
 

@@ -5,6 +5,7 @@ Loaded from the files that the catalogue holds to their hashes; nothing is fetch
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -92,10 +93,14 @@ def load(weights: Path, device: Device) -> GroundingDino:
     try:
         import transformers
     except ImportError as error:
+        built = getattr(sys, "frozen", False)
         raise ModelError(
-            "GroundingDINO needs the package “transformers”, which is not installed.",
+            "GroundingDINO needs the package “transformers”, which is not "
+            + ("part of the built program." if built else "installed."),
             None,
-            "Install it with `pip install transformers`, or go on without.",
+            "Go on without, or install Winnow with pip for it (docs/install.md)."
+            if built
+            else "Install it with `pip install transformers`, or go on without.",
         ) from error
     try:
         processor = transformers.GroundingDinoProcessor.from_pretrained(weights.parent, local_files_only=True)
