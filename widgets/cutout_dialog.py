@@ -59,7 +59,7 @@ class CutoutDialog(QDialog):
         self._dry = False
         self._task: Background | None = None
         self.setWindowTitle(self.tr("Cut out backgrounds"))
-        self.resize(1080, 760)
+        self.resize(1120, 760)  # two pictures with their cut-outs side by side
         self.form = CutoutForm(models, classifiers)
         self.grid = CutoutGrid()
         self.out = QLineEdit(str(_default_out(folder)))
@@ -132,18 +132,24 @@ class CutoutDialog(QDialog):
         self.heading.setText(" · ".join(parts))
 
     def _ended(self, ending: Ending) -> None:
+        paused = self.session.state is State.PAUSED
         parts = [self.tr("%1 done").replace("%1", f"{ending.done:,}")]
+        if not (ending.whole or ending.order.dry):
+            parts = [self.tr("%1 of %2").replace("%1", f"{ending.done:,}").replace("%2", f"{ending.total:,}")]
         if ending.failures:
             parts.append(self.tr("%1 failed").replace("%1", f"{len(ending.failures):,}"))
         if ending.order.dry:
             parts.append(self.tr("tried only; nothing was written"))
-        elif self.session.state is State.PAUSED:
+        elif paused:
             parts.append(self.tr("paused"))
+        elif not ending.whole:
+            parts.append(self.tr("stopped; cutting out all goes on from here"))
         elif ending.page is not None:
             parts.append(self.tr("gallery, scores and results are in the folder"))
         self.heading.setText(" · ".join(parts))
-        self.bar.setRange(0, 1)
-        self.bar.setValue(1 if ending.whole else 0)
+        if not paused:  # else it shows how far it is
+            self.bar.setRange(0, 1)
+            self.bar.setValue(1 if ending.whole else 0)
 
     def _failed(self, error: AppError) -> None:
         self._say(str(error))

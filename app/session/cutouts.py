@@ -67,10 +67,11 @@ class Order:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ending:
-    """What came of an order: how many are done, the gallery, and what failed."""
+    """What came of an order: how many are done of how many there are, the gallery, and what failed."""
 
     order: Order
     done: int
+    total: int
     failures: tuple[AppError, ...]
     page: Path | None
     whole: bool
@@ -240,7 +241,7 @@ class CutoutSession(QObject):
             return None if kept else write_reports(work.batch.ledger, records, failures, work.order.settings, title)
 
         self._in_background(
-            write, lambda page: self._over(Ending(work.order, len(records), tuple(failures), page, whole))
+            write, lambda page: self._over(Ending(work.order, len(records), work.total, tuple(failures), page, whole))
         )
 
     def _over(self, ending: Ending) -> None:

@@ -140,6 +140,7 @@ def test_pause_keeps_what_is_done_and_goes_on(dialog: CutoutDialog, runner: Disc
     _press(qtbot, dialog.pause)
     qtbot.waitUntil(lambda: dialog.session.state is State.PAUSED)
     assert dialog.start.text() == "Go on" and not dialog.form.isEnabled()
+    assert dialog.heading.text() == f"4 of {COUNT} · paused" and dialog.bar.value() == 4
     runner.until = None
     with qtbot.waitSignal(dialog.session.ended):
         _press(qtbot, dialog.start)
@@ -154,7 +155,7 @@ def test_cancel_stops_and_a_later_run_goes_on(dialog: CutoutDialog, runner: Disc
     qtbot.waitUntil(lambda: len(list(dialog.grid.tiles())) == 2)
     _press(qtbot, dialog.leave)
     _idle(dialog, qtbot)
-    assert dialog.isVisible()
+    assert dialog.isVisible() and dialog.heading.text().startswith(f"2 of {COUNT} · stopped")
     runner.until = None
     with qtbot.waitSignal(dialog.session.ended):
         _press(qtbot, dialog.start)
