@@ -159,5 +159,10 @@ def needed(entries: Iterable[tuple[str, str, str]]) -> list[tuple[str, str, str]
 
 
 def executables() -> list[tuple[str, bool]]:
-    """The programs in the folder: name, and whether it has a console. On Windows one of each kind, elsewhere one."""
-    return [("Winnow", False), ("winnow-cli", True)] if sys.platform == "win32" else [("winnow", True)]
+    """The programs in the folder: name, and whether it has a console. On Windows one of each kind, elsewhere one.
+
+    On macOS one "with a console" would have no window and no place in the Dock; its output is there anyway.
+    """
+    if sys.platform == "win32":
+        return [("Winnow", False), ("winnow-cli", True)]
+    return [("winnow", sys.platform != "darwin")]
