@@ -174,7 +174,7 @@ def _announce(voice: Output, ready: Ready, prompt_set: PromptSet) -> None:
         if number < 10:
             voice.warn(text)
     if len(warnings) > 10:
-        voice.warn(f"{len(warnings) - 10} more of these are in the log.")
+        voice.warn(f"There are {len(warnings) - 10} more of these: “prompts check” names them all.")
 
 
 def _tell(voice: Output, outcome: Outcome, debug: bool, number: int, total: int) -> None:

@@ -44,6 +44,7 @@ class Finder(QObject):
 
     Attributes:
         found: what the search found, the best first; None while nothing is searched.
+        searching: the answer to the last search is awaited.
         stacks: None before they were asked for.
 
     Signals:
@@ -59,6 +60,10 @@ class Finder(QObject):
         self._answers, self._looker = answers, looker
         self._round = self._folder = 0
         self._everyday = Everyday("", {})
+        self._asked: tuple[tuple[Wish, ...], str] = ((), "")
+        self._ranked = 0  # pictures that the last search was among
+        looker.ended.connect(self._on_looked)
+        self.searching = False
         self.found: list[str] | None = None
         self.stacks: list[duplicates.Stack] | None = None
 
@@ -66,14 +71,18 @@ class Finder(QObject):
         """Another folder."""
         self._round += 1
         self._folder += 1
+        self._asked, self.searching = ((), ""), False
         self.found = self.stacks = None
 
     def search(self, wishes: Sequence[Wish], model: str) -> None:
         """Looks for pictures that fit all wishes; none ends the search."""
         self._round += 1
+        self._asked = tuple(wishes), model
+        was, self.searching = self.searching, bool(wishes)
         if wishes:
             self._answers.start(self._search(self._round, tuple(wishes), model))
-        elif self.found is not None:
+            self.changed.emit()
+        elif self.found is not None or was:
             self.found = None
             self.changed.emit()
 
@@ -81,7 +90,23 @@ class Finder(QObject):
         """Looks for pictures that are nearly the same."""
         self._answers.start(self._find_stacks(self._folder, tuple(image_ids), folder))
 
+    def _on_looked(self, _finished: bool) -> None:
+        """Among the pictures that have been looked at since the search as well."""
+        wishes, model = self._asked
+        if wishes and len(self._looker.vectors) != self._ranked:
+            self.search(wishes, model)
+
     async def _search(self, this: int, wishes: Sequence[Wish], model: str) -> None:
+        try:
+            found = await self._find(this, wishes, model)
+            if this == self._round:
+                self.found = found
+        finally:
+            if this == self._round:
+                self.searching = False
+                self.changed.emit()
+
+    async def _find(self, this: int, wishes: Sequence[Wish], model: str) -> list[str]:
         texts = [text for text, image_id, _ in wishes if image_id is None]
         rows: Mapping[str, Any] = {}
         if texts:
@@ -96,10 +121,8 @@ class Finder(QObject):
             vector = rows.get(text) if image_id is None else vectors.get(image_id)
             if vector is not None:
                 terms.append(search.Term(np.asarray(vector, np.float32), 1.0 if plus else -1.0))
-        found = await self._looker.in_thread(partial(_ranked, vectors, terms))
-        if this == self._round:
-            self.found = found
-            self.changed.emit()
+        self._ranked = len(vectors)
+        return await self._looker.in_thread(partial(_ranked, vectors, terms))
 
     async def _read_everyday(self, model: str, checksum: str) -> Everyday:
         """Asked once of each model."""

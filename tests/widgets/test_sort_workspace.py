@@ -266,7 +266,9 @@ def test_search_by_words_and_by_example(desktop: Desktop, sort: SortWorkspace) -
     desktop.do("find")
     sort.search.field.setText("blue")
     QTest.keyClick(sort.search.field, Qt.Key.Key_Return)
+    assert sort.search.title.text() == "Searching…"
     desktop.until(lambda: desktop.services.sorting.finder.found is not None)
+    assert sort.search.title.text() == "Found in All pictures"
     assert {i.split()[0] for i in sort.model.ids()[:6]} == {"blue"}
     sort.search.set_terms([Term("", "green 1.png"), Term("", "red 1.png", plus=False)])
     desktop.until(lambda: sort.model.ids()[0].startswith("green"))
@@ -275,6 +277,18 @@ def test_search_by_words_and_by_example(desktop: Desktop, sort: SortWorkspace) -
     assert parse("red car on grass −truck +old wheel") == [
         Term("red car on grass"), Term("truck", plus=False), Term("old wheel"),
     ]  # fmt: skip
+
+
+def test_a_search_goes_on_among_pictures_that_come_later(desktop: Desktop, sort: SortWorkspace, folder: Path) -> None:
+    finder = desktop.services.sorting.finder
+    sort.search.set_terms([Term("green")])
+    desktop.until(lambda: finder.found is not None)
+    shutil.copy(folder / "green 1.png", folder / "another.png")
+    desktop.services.desk.images.refresh()
+    desktop.until(lambda: "another.png" in finder.found)
+    assert not finder.searching
+    sort.search.set_terms(())
+    assert finder.found is None and "Unsorted" in sort.search.title.text()
 
 
 def test_stacks_are_resolved_to_their_best(desktop: Desktop, folder: Path) -> None:
