@@ -113,7 +113,7 @@ class TextOptions:
 
     detector: DetectorName = "auto"
     box_threshold: float = 0.3
-    least_text: float = 0.7
+    least_text: float = 0.6
     relative: float = 0.2
     mask_nms: float = 0.3
     contained: float = 0.8

@@ -16,7 +16,7 @@ from inference.engines.clip_load import load_classifier
 from inference.engines.segmenter import Segmenter
 from inference.engines.text_segment import colours, detectors, grounding
 from inference.engines.text_segment.detectors import ClipDetector, best, choose
-from inference.engines.text_segment.scene import Region, Scene, is_plain
+from inference.engines.text_segment.scene import Region, Scene, agreed, is_plain
 from inference.engines.text_segment.search import Judged, Overlaps, find_words, instances, told
 from inference.engines.text_segment.views import Views
 from inference.engines.text_segment.windows import overlaps, windows
@@ -197,7 +197,7 @@ def test_views_are_squares_that_show_the_region() -> None:
     assert Views.of(np.zeros((1, 1, 3), np.uint8)).plain(Box(0, 0, 1, 1)).shape == (1, 1, 3)
 
 
-def test_a_region_fits_by_the_mean_of_its_two_views(segmenter: Segmenter, classifier: Any) -> None:
+def test_a_region_fits_by_what_its_two_views_agree_on(segmenter: Segmenter, classifier: Any) -> None:
     """A crop that shows the thing beside it cannot speak for a region that shows nothing of it by itself."""
     words, rgb = Words([(classifier, 1.0)], ["a cat", "dog"]), picture(90, 60)
     scene = Scene(segmenter, segmenter.encode(rgb), rgb, lambda *_: None)
@@ -206,8 +206,17 @@ def test_a_region_fits_by_the_mean_of_its_two_views(segmenter: Segmenter, classi
     region = Region(Prompts(), Candidate(0.5, np.zeros((32, 32), np.float32)), Mask.from_array(pixels))
     plain, alone = scene.views.plain(region.box), scene.views.alone(pixels, region.box)
     each = words.fits(words.seen([plain, alone]))
-    assert scene.fits([region], words)[0] == pytest.approx(each.mean(0), abs=1e-4)
+    assert scene.fits([region], words)[0] == pytest.approx(agreed(each[0], each[1]), abs=1e-4)
     assert scene.fits([], words).shape == (0, 2)
+
+
+def test_views_agree_by_their_odds() -> None:
+    one = np.array([0.9, 0.99, 0.999999, 0.5, 0.0], np.float32)
+    other = np.array([0.9, 0.01, 0.5, 0.5, 0.9], np.float32)
+    together = agreed(one, other)
+    assert together[:2] == pytest.approx([0.9, 0.5], abs=1e-5)  # two that are equally sure of opposites say nothing
+    assert 0.9 < together[2] < 0.98  # no view is sure enough to outweigh any other
+    assert together[3] == pytest.approx(0.5) and together[4] == 0  # what was not looked for stays so
 
 
 def test_a_detector_that_cannot_be_loaded_is_replaced_and_named(runner: InlineRunner, folder: Path) -> None:
