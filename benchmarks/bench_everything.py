@@ -1,8 +1,9 @@
 """Segment everything on a 12-megapixel picture against `SAM2AutomaticMaskGenerator`: seconds, peak memory, same masks.
 
-Every way runs in a child process of its own, whose address space is limited to what the machine has, and decodes
-`points_per_batch=8` points at once. `WINNOW_BENCH_POINTS` says how many points a side the grid has (32 is the
-generator's default and takes the generator many minutes on a CPU).
+Every way runs in a child process of its own, whose memory is limited to what the machine has left.
+`WINNOW_BENCH_POINTS` says how many points a side the grid has (32 is the generator's default and takes the generator
+many minutes on a CPU), `WINNOW_BENCH_BATCH` how many are decoded at once on both sides: 64 is the default of both and
+takes the generator about 20 GiB; without the variable it is 8.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from benchmarks.common import report
 from inference.masks import Mask
 
 POINTS = int(os.environ.get("WINNOW_BENCH_POINTS", "8"))
+BATCH = int(os.environ.get("WINNOW_BENCH_BATCH", "8"))
 SAME, ALIKE = 0.999, 0.9  # IoU
 TARGETS = {"exact": (0.5, 0.3), "fast": (0.25, None)}
 # Random weights make masks that no filter would pass and that all have the same box: everything is let through.
@@ -35,7 +37,10 @@ def main() -> None:
         folder = Path(name)
         picture = photo(folder)
         for title, model, config in models():
-            options = (REAL if title.startswith("built-in") else OPEN) | {"points_per_side": POINTS}
+            options = (REAL if title.startswith("built-in") else OPEN) | {
+                "points_per_side": POINTS,
+                "points_per_batch": BATCH,
+            }
             weights = stored(model, config, folder)
             del model
             theirs = _child("plain", weights, picture, options)
@@ -46,7 +51,7 @@ def main() -> None:
 
 def _compare(way: str, title: str, ours: dict[str, Any], theirs: dict[str, Any]) -> None:
     most_time, most_memory = TARGETS[way]
-    what = f"{way}, {POINTS}×{POINTS} points, 12 MP, {title}"
+    what = f"{way}, {POINTS}×{POINTS} points, {BATCH} at once, 12 MP, {title}"
     report(
         f"everything, {what}",
         ours["seconds"],
@@ -138,7 +143,7 @@ def _plain(_way: str, model: Any, config: Any, rgb: Any, options: dict[str, Any]
 
     from inference.engines.architecture import predictor_for
 
-    generator = SAM2AutomaticMaskGenerator(model, points_per_batch=8, output_mode="coco_rle", **options)
+    generator = SAM2AutomaticMaskGenerator(model, output_mode="coco_rle", **options)
     generator.predictor = predictor_for(model, dense_prompts=config.dense_prompts)
     return [row["segmentation"] for row in generator.generate(rgb) if row["area"]]
 
@@ -149,7 +154,7 @@ def _ours(way: str, model: Any, config: Any, rgb: Any, options: dict[str, Any]) 
     from inference.everything import EverythingOptions
 
     segmenter = Segmenter(model, config)
-    asked = EverythingOptions(points_per_batch=8, mode=way, **options)  # type: ignore[arg-type]
+    asked = EverythingOptions(mode=way, **options)  # type: ignore[arg-type]
     found = find_everything(segmenter, segmenter.encode(rgb), asked, lambda: rgb)
     return [one.mask.rle for one in found]
 
