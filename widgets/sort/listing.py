@@ -85,8 +85,6 @@ class Listing:
         title = titles.get(self.tray, name)
         if session.finder.found is not None:
             return self._found(ids, title)
-        if session.finder.searching:
-            return Shown(ids, (Section(0, len(ids)),), _tr("Searching…"), self._why_empty())
         if self.useful and self.tray in (UNSORTED, UNSURE):
             ids = arranging.by_use(ids, session.suggestions)
         elif self.grouped:

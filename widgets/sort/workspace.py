@@ -64,6 +64,7 @@ class SortWorkspace(QWidget):
         self._facts: Facts | None = None
         self._large: ThumbnailService | None = None
         self._cost_s = 0.0  # what listing took the last time
+        self._asked = False  # a search was: its answer is another list altogether
         self._soon = QTimer(self, singleShot=True)
         self._soon.timeout.connect(lambda: self._list(anew=False))
         self.model = GridModel(self)
@@ -306,7 +307,10 @@ class SortWorkspace(QWidget):
 
     def _search(self, terms: Sequence[Term]) -> None:
         self.notices.clear()
+        self._asked = True
         self._session.search([(term.text, term.image_id, term.plus) for term in terms])
+        if terms:
+            self.search.show_title(self.tr("Searching…"))
 
     def _add_examples(self, plus: bool) -> None:
         self.search.add([Term("", image_id, plus) for image_id in self.grid.selected_ids()[:5]])
@@ -380,13 +384,15 @@ class SortWorkspace(QWidget):
             self._soon.start(_HELD_MS)
             return
         self._soon.stop()
+        if self._asked and not self._session.finder.searching:
+            anew, self._asked = True, False
         start = time.perf_counter()
         listing = self.listing
         listing.useful, listing.groups = self._actions["sort_useful"].isChecked(), self.search.groups.isChecked()
         shown = listing.list()
         self.grid.show_pictures(shown.ids, shown.sections, anew=anew)
         self.grid.say(shown.why_empty)
-        self.search.show_title(shown.title)
+        self.search.show_title(self.tr("Searching…") if self._session.finder.searching else shown.title)
         for key, count in listing.counts().items():
             self.folders.tree.show_count(key, count)
         self.bar.show_above(listing.above, self._session.level)
