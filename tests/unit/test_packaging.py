@@ -30,14 +30,20 @@ import sizes  # noqa: E402
 import smoke_masks  # noqa: E402
 import smoke_window  # noqa: E402
 
-# Runs what reads files by path, and tells which files were opened.
+# Imports all of ours, runs what reads files by path, and tells which files were opened.
 READERS = """
-import json, os, sys
+import importlib, json, os, sys, tempfile
+from pathlib import Path
 opened = set()
 def heard(event, arguments):
     if event == "open" and isinstance(arguments[0], (str, bytes, os.PathLike)):
         opened.add(os.path.abspath(os.fsdecode(arguments[0])))
 sys.addaudithook(heard)
+
+sys.path.append("packaging")
+import collected
+for name in collected.own_modules():
+    importlib.import_module(name)
 
 from inference import catalogue, open_clip_names, prompt_sets, paths
 from app.doctor import self_test
@@ -54,6 +60,32 @@ copy_samples()
 [prompt_sets.load(file) for file in prompt_sets.bundled().values()]
 open_clip_names.find("ViT-B-32/openai")
 
+import numpy as np
+from PIL import Image
+from inference.everything import EverythingOptions
+from inference.jobs.everything import EverythingRequest
+from inference.jobs.text_segment import TextSegmentRequest
+from inference.protocol import ImageRef
+from inference.text_segment import TextOptions
+place = Path(tempfile.mkdtemp(dir=os.environ["WINNOW_HOME"]))
+small = place / "small.png"
+Image.open(paths.resource("samples", "cat.jpg")).resize((96, 64)).save(small)
+runner.run(EverythingRequest(ImageRef(str(small)), catalogue.STARTER, EverythingOptions(points_per_side=1)))
+members, options = ((catalogue.default_classifier(None).id, 1.0),), TextOptions(detector="clip")
+runner.run(TextSegmentRequest((ImageRef(str(small)),), ("a cat",), catalogue.STARTER, members, (), options))
+from inference.evaluation.perturbations import REGISTRY
+assert len([made.apply(np.asarray(Image.open(small)), 0) for made in REGISTRY.values()]) >= 8
+
+from matplotlib.figure import Figure
+from inference.evaluation import plots
+figure = Figure()
+plots.frame(figure.subplots(), "x", "y", "title")
+plots.save(figure, place / "plot.png")
+import sklearn.linear_model, sklearn.metrics
+from inference.training.run_log import RunLog
+with RunLog(place / "run", 0) as written:
+    written.add({"step": 1})
+
 from inference.engines.architecture import OFFICIAL_YAML, configs, official_node
 [official_node(config) for name, config in configs.items() if name in OFFICIAL_YAML]
 import open_clip
@@ -66,22 +98,35 @@ TABLE.read_bytes()
 import timm
 timm.create_model("mobilenetv2_100", pretrained=False)
 
-from PySide6.QtWidgets import QApplication
+import qasync
 from app.settings import Settings
-from widgets.icons import app_icon, icon
+from tests.widgets.window_kit import EquationRunner  # no model is asked here
+from widgets.application import make_application
+from widgets.icons import app_icon
+from widgets.main_window import MainWindow
+from widgets.services import Services
 from widgets.theme import Theme
-application = QApplication([])
-Theme(application, "dark"), icon("folder").pixmap(16), app_icon().pixmap(64)
+application = make_application()
+theme = Theme(application, "dark")
+services = Services.make(Settings(), EquationRunner(), qasync.QEventLoop(application))
+window = MainWindow(services)
+window.show()
+window.open_paths([str(small)])
+for workspace in ("annotate", "sort", "models"):
+    window.show_workspace(workspace)
+    window.grab()
+app_icon().pixmap(16), app_icon().pixmap(64)
 maps = "/proc/self/maps"
 loaded = {line.split(maxsplit=5)[-1].strip() for line in open(maps) if "/" in line} if os.path.exists(maps) else set()
-print("OPENED" + json.dumps([sorted(opened), sorted(loaded)]))
+print("OPENED" + json.dumps([sorted(opened), sorted(loaded)]), flush=True)
+os._exit(0)  # a window does not go away in an orderly manner without its event loop
 """
 
 
-@pytest.mark.timeout(300)  # it imports everything, on machines with much to do too
+@pytest.mark.timeout(600)  # it imports everything, on machines with much to do too
 def test_every_file_that_the_program_opens_is_collected(winnow_home: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", READERS], cwd=ROOT, capture_output=True, text=True, timeout=280,
+        [sys.executable, "-W", "ignore", "-c", READERS], cwd=ROOT, capture_output=True, text=True, timeout=580,
         env={**os.environ, "QT_QPA_PLATFORM": "offscreen", "OMP_NUM_THREADS": "1"}, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -92,6 +137,7 @@ def test_every_file_that_the_program_opens_is_collected(winnow_home: Path) -> No
     data = {p for p in (*ours, *theirs) if p.suffix not in (".py", ".pyc") and p.is_file()}
     data = {p for p in data if p.parent.suffix != ".dist-info"}  # the recipe takes that of everything shipped
     expected = ("models.json", "winnow.qss", "flower.jpg", "bpe.txt.gz", "sam2.1_hiera_b+.yaml", "ViT-B-32.json")
+    expected += ("matplotlibrc", "estimator.css", "winnow-small.svg")
     assert {p.name for p in data} >= set(expected)
     assert data <= {file for file, _ in collected.everything()}
 
@@ -139,6 +185,21 @@ def test_what_is_left_out_is_not_needed() -> None:
     assert collected.needed([("libcudart.so.13", "/usr/local/cuda/libcudart.so.13", "BINARY"), cuda]) == [cuda]
     ours = {name.partition(".")[0] for name in collected.own_modules()}
     assert ours.isdisjoint(collected.EXCLUDED) and set(collected.HIDDEN).isdisjoint(collected.EXCLUDED)
+
+
+@pytest.mark.parametrize(
+    ("system", "programs"),
+    [
+        ("linux", [("winnow", True)]),
+        ("darwin", [("winnow", False)]),  # a console there means LSBackgroundOnly: no window
+        ("win32", [("Winnow", False), ("winnow-cli", True)]),
+    ],
+)
+def test_each_system_gets_its_programs(
+    monkeypatch: pytest.MonkeyPatch, system: str, programs: list[tuple[str, bool]]
+) -> None:
+    monkeypatch.setattr(sys, "platform", system)
+    assert collected.executables() == programs
 
 
 def test_every_shipped_distribution_has_its_licence() -> None:
