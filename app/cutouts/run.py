@@ -142,9 +142,7 @@ class BatchRun:
         write_whole(self.out / file, data)
         if self.settings.debug and item.mask is not None:
             write_whole(self.out / f"debug/{file.rsplit('.', 1)[0]}.jpg", _overlay(rgb, item))
-        outcome = Outcome(
-            source, record, thumbnail(np.dstack([rgb, np.full(rgb.shape[:2], 255, np.uint8)])), thumbnail(rgba)
-        )
+        outcome = Outcome(source, record, thumbnail(rgb), thumbnail(rgba))
         with self._lock:
             self._file_under(record, outcome, before)
         return outcome
@@ -178,9 +176,9 @@ def rendered(rgb: Rgb, mask: Mask | None, settings: CutoutSettings) -> npt.NDArr
     return cut_out(rgb, mask.array(), settings.look)
 
 
-def thumbnail(rgba: npt.NDArray[np.uint8]) -> bytes:
-    """A small picture, WebP."""
-    picture = Image.fromarray(rgba, "RGBA")
+def thumbnail(pixels: npt.NDArray[np.uint8]) -> bytes:
+    """A small picture, WebP, of (h, w, 3) or (h, w, 4) ones."""
+    picture = Image.fromarray(pixels)
     picture.thumbnail((THUMBNAIL, THUMBNAIL))
     buffer = io.BytesIO()
     picture.save(buffer, "WEBP", quality=80, method=2)
