@@ -116,7 +116,7 @@ class TextOptions:
     least_text: float = 0.6
     relative: float = 0.2
     mask_nms: float = 0.3
-    contained: float = 0.8
+    contained: float = 0.4
     weights: Weights = field(default_factory=Weights)
     size_range: tuple[float, float] = (0.05, 0.5)
     most: int = 50
