@@ -21,6 +21,10 @@ def words(
         list[Path] | None,
         typer.Option(help="A finished folder of another run; repeat. The picture tower becomes the mean of them all."),
     ] = None,
+    taught: Annotated[
+        Path | None,
+        typer.Option("--from", help="A finished folder to go on from, in place of the ImageNet classifier."),
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Train the built-in classifier (for Winnow's developers): pictures and words into one space.
@@ -35,8 +39,7 @@ def words(
     recipe = Recipe() if steps is None else Recipe(steps=steps)
     others = [paths.typed(other).absolute() for other in average_with or ()]
     with voice.progress("train") as meter, job_context(meter.report) as context:
-        folder = run(
-            paths.typed(shared).absolute(), paths.typed(out).absolute(), minutes, context.progress, recipe, others
-        )
+        where, begin = paths.typed(shared).absolute(), None if taught is None else paths.typed(taught).absolute()
+        folder = run(where, paths.typed(out).absolute(), minutes, context.progress, recipe, others, begin)
     voice.say(f"Finished: {folder}" if folder else "The minutes are over. The same command goes on from here.")
     voice.finish({"folder": None if folder is None else str(folder)}, [])

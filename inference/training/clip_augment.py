@@ -12,10 +12,12 @@ Rgb = npt.NDArray[np.uint8]
 
 _COARSE = 0.5  # share of views that are shrunk to few pixels first
 _COARSE_SIDES = (24, 96)
+_JPEG = 0.6  # share of views of few pixels that went through JPEG, as thumbnails do: at 32 pixels it hides a third
+_QUALITIES = (40, 96)
 
 
 def view(picture: Rgb, side: int, rng: np.random.Generator) -> Rgb:
-    """A random crop, mirrored half of the time, in other light, and coarse half of the time: (side, side, 3)."""
+    """A random crop, mirrored half of the time, in other light, coarse half of the time: (side, side, 3)."""
     height, width = picture.shape[:2]
     share = rng.uniform(0.35, 1.0)
     ratio = np.exp(rng.uniform(np.log(3 / 4), np.log(4 / 3)))
@@ -26,6 +28,8 @@ def view(picture: Rgb, side: int, rng: np.random.Generator) -> Rgb:
         coarse = round(np.exp(rng.uniform(*np.log(_COARSE_SIDES))))
         if coarse < min(crop.shape[:2]):
             crop = cv2.resize(crop, (coarse, coarse), interpolation=cv2.INTER_AREA)
+    if min(crop.shape[:2]) <= _COARSE_SIDES[1] and rng.random() < _JPEG:
+        crop = _through_jpeg(crop, int(rng.integers(*_QUALITIES)))
     interpolation = (
         cv2.INTER_AREA if crop.shape[0] > side else cv2.INTER_CUBIC if rng.random() < 0.5 else cv2.INTER_LINEAR
     )
@@ -48,6 +52,11 @@ def batch(packed: Packed, indices: npt.NDArray[np.int64], side: int, seed: tuple
     for row, i in enumerate(indices):
         out[row] = view(packed.picture(int(i)), side, rng)
     return out
+
+
+def _through_jpeg(rgb: Rgb, quality: int) -> Rgb:
+    _, file = cv2.imencode(".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), (cv2.IMWRITE_JPEG_QUALITY, quality))
+    return np.asarray(cv2.cvtColor(cv2.imdecode(file, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB), np.uint8)
 
 
 def _light(rgb: Rgb, rng: np.random.Generator) -> Rgb:

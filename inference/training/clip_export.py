@@ -16,7 +16,7 @@ from inference.training import clip_text
 from inference.training.clip_images import SCALE, TRUNK, Tower
 from inference.training.clip_words import Words, plain
 
-SIDE = 160  # pixels pictures are looked at with: a little more than in training (Touvron et al. 2019)
+SIDE = 128  # pixels pictures are looked at with, as in training: more are slower, and worse for small pictures
 DIM = 512
 _WEIGHTS = "open_clip_model.safetensors"
 
@@ -87,6 +87,16 @@ def average(folder: Path, others: Sequence[Path]) -> None:
         if key.startswith("visual.") and value.is_floating_point():
             own[key] = torch.stack([tower[key].float() for tower in towers]).mean(0).half().contiguous()
     save_file(own, file)
+
+
+def tower_of(folder: Path) -> Tower:
+    """The picture tower of a finished folder."""
+    weights = load_file(folder / _WEIGHTS)
+    tower = Tower(DIM)
+    trunk = "visual.trunk."
+    tower.trunk.load_state_dict({k.removeprefix(trunk): v.float() for k, v in weights.items() if k.startswith(trunk)})
+    tower.proj.weight.data.copy_(weights["visual.head.proj.weight"])
+    return tower.eval()
 
 
 def _said(name: str) -> list[str]:

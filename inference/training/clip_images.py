@@ -57,6 +57,7 @@ class Recipe:
     teacher_share: float = 0.5
     own_name: float = 0.6  # of the draws name the picture itself, the rest one of its parents
     ema: float = 0.998
+    taught_rate: float = 0.3  # of the rates, for a tower that was taught before
     seed: int = 0
     save_every: int = 200
 
@@ -164,7 +165,14 @@ class Trainer:
     """The loop, which can stop at any step and go on from its file."""
 
     def __init__(
-        self, recipe: Recipe, words: Words, packed: Packed, weights: dict[str, Tensor], hidden: list[str], said: Tensor
+        self,
+        recipe: Recipe,
+        words: Words,
+        packed: Packed,
+        weights: dict[str, Tensor],
+        hidden: list[str],
+        said: Tensor,
+        taught: Tower | None = None,
     ):
         torch.manual_seed(recipe.seed)
         self.recipe, self.words, self.packed = recipe, words, packed
@@ -185,12 +193,15 @@ class Trainer:
         self.draws, self.said_of = self._balance()
         self.imagenet = anchors[torch.from_numpy(self.class_index)]
         start_head(self.tower, weights, self.imagenet)
+        if taught is not None:
+            self.tower.load_state_dict(taught.state_dict())
+        share = 1.0 if taught is None else recipe.taught_rate
         self._whole = self.tower
         self.tower = lighten(self.tower).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.ema = ModelEmaV3(self.tower, decay=recipe.ema, use_warmup=True)
         groups = [
-            {"params": list(self.tower.trunk.parameters()), "rate": recipe.trunk_rate},
-            {"params": list(self.tower.proj.parameters()), "rate": recipe.head_rate},
+            {"params": list(self.tower.trunk.parameters()), "rate": share * recipe.trunk_rate},
+            {"params": list(self.tower.proj.parameters()), "rate": share * recipe.head_rate},
         ]
         self.optimizer = torch.optim.AdamW(groups, lr=0.0, weight_decay=recipe.weight_decay)
         self.step = 0

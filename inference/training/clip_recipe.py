@@ -50,6 +50,7 @@ def run(
     say: Say,
     recipe: clip_images.Recipe | None = None,
     average_with: Sequence[Path] = (),
+    taught: Path | None = None,
 ) -> Path | None:
     """Trains in `out` and returns the finished folder; None when the minutes were over first.
 
@@ -58,6 +59,7 @@ def run(
         minutes: for the picture tower.
         say: told (done, total, what) along the way; may raise to stop.
         average_with: finished folders of other runs; the picture tower becomes the mean of theirs and its own.
+        taught: a finished folder whose picture tower to begin with, in place of the ImageNet classifier.
     """
     recipe = recipe or clip_images.Recipe()
     out.mkdir(parents=True, exist_ok=True)
@@ -66,7 +68,8 @@ def run(
     say(0, recipe.steps, "Packing pictures")
     packed = _packed(words, shared / "data", out / "train")
     weights = load_file(shared / "weights" / WEIGHTS)
-    tower = _tower(words, packed, shared / "data", weights, hidden, out, recipe, minutes, say)
+    before = None if taught is None else clip_export.tower_of(taught)
+    tower = _tower(words, packed, shared / "data", weights, hidden, out, recipe, minutes, say, before)
     if tower is None:
         return None
     tokens = out / "bpe.txt.gz"
@@ -99,11 +102,12 @@ def _tower(
     recipe: clip_images.Recipe,
     minutes: float,
     say: Say,
+    taught: clip_images.Tower | None,
 ) -> clip_images.Tower | None:
     said = _said(words, packed, weights, hidden, out / "said.pt", say)
     crops, of_crops = _crops(words, data, weights, hidden, out / "crops", say)
     everything = clip_crops.join(packed, crops)
-    trainer = clip_images.Trainer(recipe, words, everything, weights, hidden, torch.cat([said, of_crops]))
+    trainer = clip_images.Trainer(recipe, words, everything, weights, hidden, torch.cat([said, of_crops]), taught)
     done = trainer.train(out / "state.pt", minutes, lambda step, loss, _: say(step, recipe.steps, f"loss {loss:.3f}"))
     return trainer.result() if done else None
 

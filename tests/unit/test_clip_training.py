@@ -204,6 +204,36 @@ def test_views_repeat_with_their_seed(packed: Packed) -> None:
     assert one.shape == (3, 32, 32, 3) and (one == same).all() and (one != other).any()
 
 
+def test_small_views_went_through_jpeg_often() -> None:
+    rng = np.random.default_rng(0)
+    chess = np.indices((40, 40)).sum(0) % 2 * 255
+    picture = np.stack([chess, 255 - chess, chess], 2).astype(np.uint8)  # colours that JPEG keeps at half the size
+    through = clip_augment._through_jpeg(picture, 60)
+    assert through.shape == picture.shape and np.abs(through.astype(int) - picture).mean() > 40
+    plain_red = np.full((32, 32, 3), (200, 20, 20), np.uint8)
+    assert np.abs(clip_augment._through_jpeg(plain_red, 90).astype(int) - plain_red).max() < 8
+    assert clip_augment.view(picture, 32, rng).shape == (32, 32, 3)
+
+
+def test_a_finished_tower_is_taught_further(
+    words: Words, packed: Packed, weights: dict[str, torch.Tensor], tmp_path: Path
+) -> None:
+    tower = clip_images.tower_from(weights, clip_export.DIM)
+    torch.manual_seed(1)
+    torch.nn.init.normal_(tower.proj.weight)
+    model = clip_export.empty(600).eval()
+    clip_export.put_tower(model, tower)
+    clip_export.write(tmp_path, model, words, {"cat"})
+    again = clip_export.tower_of(tmp_path)
+    assert torch.allclose(again.proj.weight, tower.proj.weight, atol=3e-3)
+    said = torch.full((len(packed), 4), -torch.inf, dtype=torch.float16)
+    of_four = {**weights, "classifier.weight": weights["classifier.weight"][:4]}
+    recipe = clip_images.Recipe(side=32, batch=4, steps=4, trunk_rate=1e-3)
+    trainer = clip_images.Trainer(recipe, words, packed, of_four, ["bus"], said, again)
+    assert torch.equal(trainer.tower.proj.weight, again.proj.weight)
+    assert trainer.optimizer.param_groups[0]["rate"] == pytest.approx(0.3e-3)
+
+
 def test_the_box_keeps_inside_its_picture() -> None:
     rgb = np.zeros((50, 80, 3), np.uint8)
     assert around(rgb, [0, 0, 10, 20]).shape[:2] == (22, 17)
