@@ -70,6 +70,14 @@ class Prompts:
     def with_point(self, point: Point) -> Prompts:
         return Prompts((*self.points, point), self.box)
 
+    def scaled(self, scale: float) -> Prompts:
+        """The same in a picture of another size."""
+        points = tuple(Point(p.x * scale, p.y * scale, p.positive) for p in self.points)
+        box = self.box
+        return Prompts(
+            points, None if box is None else Box(box.x0 * scale, box.y0 * scale, box.x1 * scale, box.y1 * scale)
+        )
+
     def to_json(self) -> dict[str, object]:
         """A JSON-able form; `from_json` reads it back."""
         return {

@@ -11,9 +11,11 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
@@ -27,10 +29,12 @@ from inference.errors import AppError, ImageError, StorageError
 from inference.jobs.cutout import CutoutItem, CutoutRequest
 from inference.masks import Mask
 from inference.pictures import read_rgb
+from inference.prompts import Prompts
 
 Rgb = npt.NDArray[np.uint8]
 
-THUMBNAIL = 320  # the longer side
+THUMBNAIL, OVERLAY = 320, 2400  # the longer side
+LARGE = 40_000_000  # pixels; larger pictures are finished one after the other, for several would fill the memory
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,7 +83,7 @@ class BatchRun:
         self.images = tuple(image for image in images if str(image) not in sources)
         items = settings.classify.prompt_set.names if settings.classify else ()
         self._places = Places(images, self.ledger, SUFFIXES[settings.form], items, roots)
-        self._lock = threading.Lock()
+        self._lock, self._one_large = threading.Lock(), threading.Lock()
         self._threads = ThreadPoolExecutor(max(settings.workers, 1), thread_name_prefix="write")
         self._pending: list[Future[None]] = []
         self.stopped: AppError | None = None
@@ -116,7 +120,8 @@ class BatchRun:
         if self.stopped is not None:
             return
         try:
-            outcome = self._written(item, source)
+            with self._one_large if _is_large(item) else nullcontext():
+                outcome = self._written(item, source)
         except StorageError as error:
             self.stopped = error
             outcome = Outcome(source, error=error)
@@ -167,6 +172,10 @@ def _status(source: Path) -> os.stat_result:
         ) from error
 
 
+def _is_large(item: CutoutItem) -> bool:
+    return item.mask is not None and item.mask.width * item.mask.height > LARGE
+
+
 def rendered(rgb: Rgb, mask: Mask | None, settings: CutoutSettings) -> npt.NDArray[np.uint8]:
     """The finished picture, (h, w, 4) uint8; without a mask the picture as it is."""
     from inference.engines.compose import cut_out
@@ -186,15 +195,18 @@ def thumbnail(pixels: npt.NDArray[np.uint8]) -> bytes:
 
 
 def _overlay(rgb: Rgb, item: CutoutItem) -> bytes:
+    """The mask over the picture with the clicks, JPEG; large pictures small, for this is to be looked at."""
     assert item.mask is not None
-    prompts = item.prompts
+    mask, prompts = item.mask.array(), item.prompts or Prompts()
+    scale = min(1.0, OVERLAY / max(mask.shape))
+    if scale < 1:
+        size = max(1, round(mask.shape[1] * scale)), max(1, round(mask.shape[0] * scale))
+        rgb = np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8)
+        mask = cv2.resize(mask.view(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
+        prompts = prompts.scaled(scale)
+    shown = Mask.from_array(mask)
     drawn = overlays.overlay(
-        rgb,
-        [item.mask],
-        [standing_out(rgb, item.mask)],
-        boxes=[prompts.box if prompts else None],
-        points=prompts.points if prompts else (),
-        opacity=0.4,
+        rgb, [shown], [standing_out(rgb, shown)], boxes=[prompts.box], points=prompts.points, opacity=0.4
     )
     buffer = io.BytesIO()
     Image.fromarray(drawn).save(buffer, "JPEG", quality=90)

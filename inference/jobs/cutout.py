@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 RGBArray = pictures.RGBArray
 Float32 = npt.NDArray[np.float32]
 
-_HOLES, _SPECKS = 0.003, 0.08  # shares of the mask's area: smaller holes are filled, smaller parts dropped
+_HOLES, _SPECKS = 0.003, 0.15  # shares of the mask's area: smaller holes are filled, smaller parts dropped
 _SEEN = 512  # the shorter side, at least, of the picture of a cut-out that is classified
 _NOTHING_FOUND = "Try another focus, or a larger model."
 

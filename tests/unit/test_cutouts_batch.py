@@ -19,6 +19,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from app.cli import build
+from app.cutouts import run
 from app.cutouts.ledger import FOLDER, Ledger
 from app.cutouts.places import NONE_OF_THESE, Places
 from app.cutouts.reports import scores_csv, write_reports
@@ -181,6 +182,41 @@ def test_a_second_run_does_only_what_is_new_or_changed(photos: Path, tmp_path: P
     assert (out / "sub/one.png").stat().st_mtime_ns == before["sub/one.png"]
     _run(discs, _all(photos), out, CutoutSettings("starter", look=Look("#ffffff")), [photos])
     assert len(discs.requests[-1].images) == 3 and set(_files(out)) == before.keys()
+
+
+def test_large_pictures_are_finished_one_after_the_other(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "LARGE", 0)
+    at_once = most = 0
+    render = run.rendered
+
+    def counted(*arguments: Any) -> Any:
+        nonlocal at_once, most
+        at_once += 1
+        most = max(most, at_once)
+        made = render(*arguments)
+        at_once -= 1
+        return made
+
+    monkeypatch.setattr(run, "rendered", counted)
+    settings = CutoutSettings("starter", workers=4)
+    _, outcomes = _run(Discs(), _all(photos), tmp_path / "out", settings, [photos])
+    assert len(outcomes) == 3 and most == 1
+
+
+def test_what_is_only_looked_at_is_small(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "OVERLAY", 40)
+    settings = CutoutSettings("starter", debug=True)
+    _, outcomes = _run(Discs(), _all(photos), tmp_path / "out", settings, [photos])
+    files = list((tmp_path / "out" / "debug").rglob("*.jpg"))
+    assert len(files) == len(outcomes) == 3 and {_longer_side(file.read_bytes()) for file in files} == {40}
+    assert all(_longer_side(outcome.before) <= run.THUMBNAIL for outcome in outcomes)
+
+
+def _longer_side(data: bytes) -> int:
+    with Image.open(io.BytesIO(data)) as picture:
+        return max(picture.size)
 
 
 def test_a_ledger_cut_off_in_a_line_goes_on(photos: Path, tmp_path: Path) -> None:

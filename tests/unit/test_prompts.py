@@ -62,6 +62,12 @@ def test_bad_json_is_refused(bad: dict[str, object]) -> None:
         Prompts.from_json(bad)
 
 
+def test_in_a_picture_of_another_size() -> None:
+    scaled = Prompts((Point(10, 20, False),), Box(4, 6, 8, 10)).scaled(0.5)
+    assert scaled == Prompts((Point(5, 10, False),), Box(2, 3, 4, 5))
+    assert Prompts().scaled(2) == Prompts()
+
+
 def test_emptiness_and_adding() -> None:
     assert not Prompts()
     assert Prompts(box=Box(0, 0, 0, 0))
