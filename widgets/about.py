@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QFontDatabase, QGuiApplication
+from PySide6.QtCore import QSize, Qt, QUrl
+from PySide6.QtGui import QDesktopServices, QFontDatabase, QGuiApplication
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPlainTextEdit, QVBoxLayout, QWidget
 
 from app.version import build, version
+from inference import paths
 from widgets.icons import app_icon
 from widgets.parts import button, label
+
+LICENCES = "LICENCES.txt"
+"""Of everything that a built program contains; `packaging/winnow.spec` writes it."""
 
 
 class AboutDialog(QDialog):
@@ -39,6 +43,10 @@ class AboutDialog(QDialog):
         row.addWidget(mark, 0, Qt.AlignmentFlag.AlignTop)
         row.addLayout(words, 1)
         bottom = QHBoxLayout()
+        licences = paths.program_dir() / LICENCES
+        if licences.is_file():
+            address = QUrl.fromLocalFile(str(licences))
+            bottom.addWidget(button(self.tr("Licences of all parts"), lambda: QDesktopServices.openUrl(address)))
         bottom.addStretch(1)
         bottom.addWidget(button(self.tr("Close"), self.accept))
         layout = QVBoxLayout(self)
@@ -55,9 +63,10 @@ class ReportDialog(QDialog):
     def __init__(self, text: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle(self.tr("System report"))
-        self.resize(680, 520)
+        self.resize(780, 560)
         self.report = QPlainTextEdit(text)
         self.report.setReadOnly(True)
+        self.report.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)  # its columns stay columns
         self.report.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
         self.report.setAccessibleName(self.tr("Report"))
         bottom = QHBoxLayout()

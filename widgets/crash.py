@@ -52,9 +52,10 @@ class CrashDialog(QDialog):
         self._system = system
         self.setWindowTitle(self.tr("Something went wrong"))
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.resize(640, 420)
+        self.resize(720, 440)
         self.report = QPlainTextEdit(report_text(problem))
         self.report.setReadOnly(True)
+        self.report.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)  # its columns stay columns
         self.report.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
         self.report.setAccessibleName(self.tr("Report"))
         self.copy = button(self.tr("Copy the report"), self._copy, "primary", "copy")
