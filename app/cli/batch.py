@@ -97,7 +97,7 @@ def in_order(batch: BatchRun, tally: Tally) -> list[Record]:
 def closing_words(voice: Output, batch: BatchRun, tally: Tally, page: Path | None) -> None:
     """How many are done, and where to look."""
     done, before = len(tally.records), len(batch.finished)
-    earlier = f", {before:,} were done before" if before else ""
+    earlier = f", {before:,} {'was' if before == 1 else 'were'} done before" if before else ""
     voice.say(f"[dim]{done:,} done{earlier}, {len(tally.failures):,} failed, in {escape(str(batch.out))}[/]")
     if page is not None:
         voice.say(f"Look at [bold green]{escape(str(page))}[/]")

@@ -81,7 +81,8 @@ def gallery(
     )
     return gallery_page(
         title,
-        f"{len(records):,} pictures" + (f", {len(failures):,} not done" if failures else ""),
+        f"{len(records):,} picture{'' if len(records) == 1 else 's'}"
+        + (f", {len(failures):,} not done" if failures else ""),
         "point at a picture to see it before the cut",
         labels,
         sections,
