@@ -2,8 +2,8 @@
 
 Every way runs in a child process of its own, whose memory is limited to what the machine has left.
 `WINNOW_BENCH_POINTS` says how many points a side the grid has (32 is the generator's default and takes the generator
-many minutes on a CPU), `WINNOW_BENCH_BATCH` how many are decoded at once on both sides: 64 is the default of both and
-takes the generator about 20 GiB; without the variable it is 8.
+many minutes on a CPU), `WINNOW_BENCH_BATCH` how many are decoded at once on both sides: 64 is the default of both,
+where the generator makes 192 masks of 12 million floats (9 GB) and copies of them; without the variable it is 8.
 """
 
 from __future__ import annotations
