@@ -28,9 +28,9 @@ format: $(STAMP)
 bench: $(STAMP)  ## side-by-side speed measurements
 	$(PY) -m benchmarks
 
-package: $(STAMP)  ## the built program in dist/Winnow, with the torch that is installed, and its smoke test
+package: $(STAMP)  ## the built program in dist/Winnow, with the torch that is installed, and its smoke test (SMOKE="--with OMP_NUM_THREADS=1")
 	$(PY) packaging/build.py
-	$(PY) packaging/smoke.py dist/Winnow
+	$(PY) packaging/smoke.py dist/Winnow $(SMOKE)
 
 lock: $(STAMP)  ## pin requirements.in and requirements-dev.in anew
 	.venv/bin/uv pip compile -q --universal --python-version 3.11 --upgrade --no-header --no-emit-index-url --no-emit-find-links \
