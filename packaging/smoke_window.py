@@ -59,7 +59,7 @@ def first_mask(program: Path, folder: Path, place: Path, environment: Environmen
                 raise Unusable(f"files from elsewhere are loaded: {strangers[:5]}")
             _hand_over(program, environment(DISPLAY=display), place, picture.with_name("cat.jpg"))
             _xdotool(display, "key", "ctrl+q")
-            said, _ = process.communicate(timeout=60)
+            said, _ = process.communicate(timeout=_LIMIT_S)
         finally:
             process.kill()
         if process.returncode != 0 or "Traceback" in said or "QThread" in said:
@@ -92,7 +92,7 @@ def _hand_over(program: Path, variables: dict[str, str], place: Path, picture: P
     """Opens another picture of the folder, as a file manager does: the window that has the folder shows it."""
     other = shutil.copy(picture, place / "pictures")
     command = [str(program), str(other)]
-    done = subprocess.run(command, cwd=place, env=variables, capture_output=True, timeout=60, check=False)
+    done = subprocess.run(command, cwd=place, env=variables, capture_output=True, timeout=_LIMIT_S, check=False)
     logs = "".join(log.read_text(encoding="utf-8") for log in (place / "home").rglob("winnow.log"))
     if done.returncode or "handed over to the window" not in logs:
         raise Unusable(f"a second start did not hand over ({done.returncode}): {done.stderr[-2000:]!r}")
