@@ -170,7 +170,7 @@ def _words(request: TextSegmentRequest) -> tuple[TextSegmentReady, TextSegmentIt
     unknown = tuple(phrase for phrase in request.phrases if phrase == "a quasar")
     found = []
     for number, phrase in enumerate(p for p in request.phrases if p not in unknown):
-        for x, text in ((0.05 + 0.25 * number, 0.9), (0.6 + 0.1 * number, 0.6)):
+        for x, text in ((0.05 + 0.25 * number, 0.9), (0.6 + 0.1 * number, 0.55)):
             box = Box(x * width, 0.2 * height, (x + 0.2) * width, 0.6 * height)
             logits = _logits(Prompts((), box), width, height, 0)
             parts = Parts(text, 0.5, 1.0, 0.8)
