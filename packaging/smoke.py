@@ -33,6 +33,7 @@ def start(program: Program) -> str:
     return smoke_window.start_times(program.path, program.folder, program.place, program.environment)
 
 
+SCREEN = "window.png"
 PARTS: dict[str, Callable[[Program], str]] = {
     "version": commands.version,
     "doctor": commands.doctor,
@@ -71,6 +72,9 @@ def main() -> None:
             print(f"{mark} {name:<13} {time.monotonic() - begun:5.1f} s  {told}", flush=True)
     finally:
         if not options.keep:
+            if (place / SCREEN).is_file():
+                seen = shutil.copyfile(place / SCREEN, options.dist.absolute().parent / SCREEN)
+                print(f"The window as it was: {seen}")
             shutil.rmtree(place, ignore_errors=True)
     if failed:
         raise SystemExit(f"{failed} of the parts failed.")

@@ -64,7 +64,7 @@ def first_mask(program: Path, folder: Path, place: Path, environment: Environmen
             process.kill()
         if process.returncode != 0 or "Traceback" in said or "QThread" in said:
             raise Unusable(f"it ended with {process.returncode}: {said[-2000:]}")
-    return f"window after {shown:.1f} s, mask of {area:,} pixels kept after {masked:.1f} s: {place / 'window.png'}"
+    return f"window after {shown:.1f} s, mask of {area:,} pixels kept after {masked:.1f} s"
 
 
 def start_times(program: Path, folder: Path, place: Path, environment: Environment) -> str:
