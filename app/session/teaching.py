@@ -277,10 +277,10 @@ class TeachSession(QObject):
     async def _settle(self, run: Run) -> None:
         """Reads what a run left, or takes it away when that was asked for."""
         run.ticket, run.fraction, run.seconds_left, run.message = None, None, None, ""
-        if run.discard:
+        facts = await self.in_thread(lambda: read_facts(run.folder))
+        if run.discard:  # asked for at any time until now
             await self._remove(run)
             return
-        facts = await self.in_thread(lambda: read_facts(run.folder))
         run.phase = ""
         if facts is not None:
             run.facts = facts

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QLabel, QMessageBox
 from pytestqt.qtbot import QtBot
 
 from app.teaching.orders import runs_dir
+from app.teaching.runs import RunFacts, read_facts
 from inference import paths
 from inference.engines.architecture import build_model, save_checkpoint
 from inference.weights import library
@@ -159,6 +160,27 @@ def test_a_run_is_taught_paused_resumed_after_a_restart_and_used(
         assert any(spec.id == shelf.current for spec in shelf.usable())
     finally:
         third.close()
+
+
+@pytest.mark.timeout(600)
+def test_a_run_discarded_while_its_end_is_read_is_taken_away(
+    desktop: Desktop, scene: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    form = _form(desktop, scene, SHORT)
+    qtbot.mouseClick(form.start, Qt.MouseButton.LeftButton)
+    teaching = desktop.services.teaching
+    qtbot.waitUntil(lambda: len(teaching.runs) == 1, timeout=_MS)
+    (run,) = teaching.runs
+    real = read_facts
+
+    def late(folder: Path) -> RunFacts | None:
+        if run.ticket is None and run.phase in ("starting", "running"):  # its end is being read
+            run.discard = True
+        return real(folder)
+
+    monkeypatch.setattr("app.session.teaching.read_facts", late)
+    qtbot.waitUntil(lambda: not teaching.runs, timeout=_MS)
+    assert not run.folder.exists()
 
 
 @pytest.mark.timeout(600)
