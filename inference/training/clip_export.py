@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from inference.errors import ModelError
@@ -19,6 +20,7 @@ from inference.training.clip_words import Words, plain
 SIDE = 128  # pixels pictures are looked at with, as in training: more are slower, and worse for small pictures
 DIM = 512
 _WEIGHTS = "open_clip_model.safetensors"
+_TRUNK, _MAP = "visual.trunk.", "visual.head.proj.weight"
 
 
 def configuration(vocabulary: int) -> dict[str, Any]:
@@ -75,27 +77,29 @@ def average(folder: Path, others: Sequence[Path]) -> None:
     Runs that began from the same weights and aim at the same anchors lie in one basin, where the mean of two is better
     than either (model soups, Wortsman et al. 2022). The text tower stays as it is.
 
-    Raises ModelError for a folder whose tower has another shape.
+    Raises ModelError for a folder without such a model.
     """
     file = folder / _WEIGHTS
     own = load_file(file)
-    towers = [own, *(load_file(other / _WEIGHTS) for other in others)]
-    for other, tower in zip(others, towers[1:], strict=True):
-        if {k: v.shape for k, v in tower.items()} != {k: v.shape for k, v in own.items()}:
-            raise ModelError("These weights are of another model.", other, "Name folders made by `train words`.")
-    for key, value in own.items():
-        if key.startswith("visual.") and value.is_floating_point():
-            own[key] = torch.stack([tower[key].float() for tower in towers]).mean(0).half().contiguous()
+    towers = [tower_of(other).state_dict() for other in (folder, *others)]
+    for key, value in towers[0].items():
+        name = f"{_TRUNK}{key.removeprefix('trunk.')}" if key.startswith("trunk.") else _MAP
+        if value.is_floating_point():
+            own[name] = torch.stack([tower[key] for tower in towers]).mean(0).half().contiguous()
     save_file(own, file)
 
 
 def tower_of(folder: Path) -> Tower:
-    """The picture tower of a finished folder."""
-    weights = load_file(folder / _WEIGHTS)
-    tower = Tower(DIM)
-    trunk = "visual.trunk."
-    tower.trunk.load_state_dict({k.removeprefix(trunk): v.float() for k, v in weights.items() if k.startswith(trunk)})
-    tower.proj.weight.data.copy_(weights["visual.head.proj.weight"])
+    """The picture tower of a finished folder. ModelError where there is none, or another one."""
+    file, tower = folder / _WEIGHTS, Tower(DIM)
+    try:
+        weights = load_file(file)
+        trunk = {k.removeprefix(_TRUNK): v.float() for k, v in weights.items() if k.startswith(_TRUNK)}
+        tower.trunk.load_state_dict(trunk)
+        tower.proj.load_state_dict({"weight": weights[_MAP].float()})
+    except (OSError, SafetensorError, KeyError, RuntimeError) as error:
+        remedy = "Name a finished folder made by `main.py train words`."
+        raise ModelError("There is no picture tower of the built-in classifier's kind.", file, remedy) from error
     return tower.eval()
 
 

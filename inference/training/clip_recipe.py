@@ -23,7 +23,7 @@ from inference.training.clip_words import Words, gather
 
 Say = Callable[[int, int, str], None]
 
-TEXT_STEPS = 2000
+TEXT_STEPS = 3000
 _PICTURES = 4000  # whose directions the words are measured along
 WEIGHTS = "mobilenetv2_100_imagenet.safetensors"
 
@@ -62,13 +62,15 @@ def run(
         taught: a finished folder whose picture tower to begin with, in place of the ImageNet classifier.
     """
     recipe = recipe or clip_images.Recipe()
+    for other in average_with:  # what is wrong with them is told before the hours, not after
+        clip_export.tower_of(other)
+    before = None if taught is None else clip_export.tower_of(taught)
     out.mkdir(parents=True, exist_ok=True)
     words = words_of(shared)
     hidden = sorted(clip_pictures.held_out(words, shared / "data"))
     say(0, recipe.steps, "Packing pictures")
     packed = _packed(words, shared / "data", out / "train")
     weights = load_file(shared / "weights" / WEIGHTS)
-    before = None if taught is None else clip_export.tower_of(taught)
     tower = _tower(words, packed, shared / "data", weights, hidden, out, recipe, minutes, say, before)
     if tower is None:
         return None
@@ -104,7 +106,7 @@ def _tower(
     say: Say,
     taught: clip_images.Tower | None,
 ) -> clip_images.Tower | None:
-    said = _said(words, packed, weights, hidden, out / "said.pt", say)
+    said = _said(words, packed, weights, hidden, out / "answers.pt", say)
     crops, of_crops = _crops(words, data, weights, hidden, out / "crops", say)
     everything = clip_crops.join(packed, crops)
     trainer = clip_images.Trainer(recipe, words, everything, weights, hidden, torch.cat([said, of_crops]), taught)
@@ -133,7 +135,7 @@ def _said(
 def _crops(
     words: Words, data: Path, weights: dict[str, torch.Tensor], hidden: list[str], folder: Path, say: Say
 ) -> tuple[clip_pictures.Packed, torch.Tensor]:
-    said = folder / "said.pt"
+    said = folder / "answers.pt"
     if not said.is_file():
         say(0, 1, "Asking the teacher about crops")
         crops, of_crops = clip_crops.gather(data, _teacher(words, weights, hidden))

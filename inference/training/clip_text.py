@@ -19,11 +19,11 @@ from open_clip.tokenizer import SimpleTokenizer, default_bpe
 from torch import Tensor
 from torch.nn import functional
 
+from inference.training.clip_images import SCALE
 from inference.training.clip_words import Words, plain
 
 CONTEXT = 32
 WIDTH, HEADS, LAYERS = 256, 4, 4
-SCALE = 100.0  # of cosines, as CLIP's own
 _SCORES = 0.2  # weight of the squared error of the pictures' scores
 
 _PLAIN = ("{}", "{}.", "a {}", "a {}.", "the {}", "{}s", "my {}", "one {}", "some {}", "two {}s", "many {}s")
@@ -153,7 +153,7 @@ def train(
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     choices = spellings(words)
-    anchors = torch.from_numpy(words.anchors)
+    anchors = torch.from_numpy(words.meant())
     spread = pictures.T @ pictures / len(pictures)
     parts = (model.token_embedding, model.transformer, model.ln_final)
     parameters = [p for part in parts for p in part.parameters()] + [model.positional_embedding, model.text_projection]
@@ -183,7 +183,7 @@ def fidelity(
 ) -> tuple[float, float]:
     """Mean cosine of prompts with their names' embeddings, and the share whose nearest name is the right one."""
     choices = spellings(words)
-    anchors = torch.from_numpy(words.anchors)
+    anchors = torch.from_numpy(words.meant())
     with torch.inference_mode():
         found = torch.cat(
             [

@@ -64,6 +64,22 @@ class Words:
             table[index[one], index[other]] = table[index[other], index[one]] = True
         return table
 
+    def meant(self) -> Vectors:
+        """(n, d) unit rows: what a prompt about each name should give.
+
+        The name's own embedding; for a more general name the direction halfway to the mean of its kinds. "bird" is said
+        of pictures of 59 kinds of birds, whose embeddings lie around another middle than the one that CLIP gives the
+        word (on 2,000 of CIFAR-10's training pictures: 0.666 to 0.694 by the names).
+        """
+        index, vectors = self.index, self.anchors.copy()
+        kinds: dict[str, list[int]] = {}
+        for name, parents in self.parents.items():
+            for parent in parents:
+                kinds.setdefault(parent, []).append(index[name])
+        for name, of in kinds.items():
+            vectors[index[name]] = _unit(self.anchors[index[name]] + _unit(self.anchors[of].mean(0)))
+        return vectors
+
     def positives(self, name: str) -> list[int]:
         """The name and its parents, as indices; the name first."""
         index = self.index

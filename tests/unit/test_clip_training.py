@@ -93,6 +93,16 @@ def test_a_picture_is_never_held_against_its_kind(words: Words) -> None:
     assert words.positives("cat") == [cat, animal] and words.positives("car") == [words.index["car"]]
 
 
+def test_a_general_name_means_what_lies_between_it_and_the_middle_of_its_kinds(words: Words) -> None:
+    cat, dog, animal = (words.index[n] for n in ("cat", "dog", "animal"))
+    meant = words.meant()
+    kinds = words.anchors[cat] + words.anchors[dog]
+    expected = words.anchors[animal] + kinds / np.linalg.norm(kinds)
+    assert np.allclose(meant[animal], expected / np.linalg.norm(expected), atol=1e-6)
+    others = [i for i in range(len(NAMES)) if i != animal]
+    assert np.array_equal(meant[others], words.anchors[others])
+
+
 def test_the_tower_for_the_processor_computes_the_same_and_comes_back(weights: dict[str, torch.Tensor]) -> None:
     tower = clip_images.tower_from(weights, 16)
     for module in tower.modules():
@@ -204,15 +214,33 @@ def test_views_repeat_with_their_seed(packed: Packed) -> None:
     assert one.shape == (3, 32, 32, 3) and (one == same).all() and (one != other).any()
 
 
-def test_small_views_went_through_jpeg_often() -> None:
+def test_small_views_go_through_jpeg_often_and_large_ones_never(monkeypatch: pytest.MonkeyPatch) -> None:
+    through: list[tuple[int, int]] = []
+
+    def jpeg(rgb: clip_augment.Rgb, quality: int) -> clip_augment.Rgb:
+        assert 40 <= quality < 96
+        through.append((rgb.shape[0], rgb.shape[1]))
+        return rgb
+
+    monkeypatch.setattr(clip_augment, "_through_jpeg", jpeg)
     rng = np.random.default_rng(0)
+    for _ in range(200):
+        assert clip_augment.view(np.zeros((40, 40, 3), np.uint8), 32, rng).shape == (32, 32, 3)
+    assert 100 <= len(through) <= 140  # six in ten
+
+    through.clear()
+    for _ in range(200):
+        clip_augment.view(np.zeros((400, 400, 3), np.uint8), 128, rng)
+    assert 40 <= len(through) <= 80 and max(map(max, through)) <= 96  # of the coarse half, six in ten
+
+
+def test_jpeg_halves_the_colours_sharpness() -> None:
     chess = np.indices((40, 40)).sum(0) % 2 * 255
     picture = np.stack([chess, 255 - chess, chess], 2).astype(np.uint8)  # colours that JPEG keeps at half the size
     through = clip_augment._through_jpeg(picture, 60)
     assert through.shape == picture.shape and np.abs(through.astype(int) - picture).mean() > 40
     plain_red = np.full((32, 32, 3), (200, 20, 20), np.uint8)
     assert np.abs(clip_augment._through_jpeg(plain_red, 90).astype(int) - plain_red).max() < 8
-    assert clip_augment.view(picture, 32, rng).shape == (32, 32, 3)
 
 
 def test_a_finished_tower_is_taught_further(
@@ -294,8 +322,10 @@ def test_the_folder_is_loaded_by_the_engine(
     assert torch.allclose(averaged[key].float(), own[key].float() + 0.5, atol=2e-3)
     assert torch.equal(averaged[untouched], own[untouched]) and averaged[key].dtype == torch.float16
     save_file({"a": torch.zeros(1)}, weights_file)
-    with pytest.raises(ModelError, match="another model"):
-        clip_export.average(mean, [other])
+    for wrong in (other, tmp_path / "nowhere"):
+        with pytest.raises(ModelError, match="no picture tower") as told:
+            clip_export.average(mean, [wrong])
+        assert told.value.path == str(wrong / weights_file.name)
 
     classifier = ModelPool().classifier(str(folder))
     tokens = tokenizer(["a photo of a cat."])
