@@ -177,7 +177,7 @@ class Trainer:
         torch.manual_seed(recipe.seed)
         self.recipe, self.words, self.packed = recipe, words, packed
         index = words.index
-        anchors = torch.from_numpy(words.meant())
+        anchors = torch.from_numpy(words.anchors)
         self.tower = tower_from(weights, anchors.shape[1])
         self.positives = [words.positives(name) for name in words.names]
         known = {p for label in set(packed.label.tolist()) - {UNNAMED} for p in self.positives[label]}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from safetensors.torch import load_file
 from inference.errors import UsageError
 from inference.training import clip_crops, clip_export, clip_images, clip_pictures, clip_text
 from inference.training.clip_teacher import Teacher
-from inference.training.clip_words import Words, gather
+from inference.training.clip_words import Vectors, Words, gather
 
 Say = Callable[[int, int, str], None]
 
@@ -78,11 +79,13 @@ def run(
     if not tokens.is_file():
         clip_text.write_bpe(clip_text.vocabulary_texts(words), tokens)
     chosen = np.random.default_rng(0).choice(len(packed), min(_PICTURES, len(packed)), replace=False)
-    model = _texts(words, tokens, out / "text.pt", lambda: clip_images.embed(tower, packed, recipe.side, chosen), say)
+    meant = words.meant(np.bincount(packed.label, minlength=len(words.names)))
+    seen = partial(clip_images.embed, tower, packed, recipe.side, chosen)
+    model = _texts(words, meant, tokens, out / "text.pt", seen, say)
     clip_export.put_tower(model, tower)
     folder = out / "winnow-clip"
-    seen = {words.names[p] for label in set(packed.label.tolist()) for p in words.positives(words.names[label])}
-    clip_export.write(folder, model, words, seen)
+    known = {words.names[p] for label in set(packed.label.tolist()) for p in words.positives(words.names[label])}
+    clip_export.write(folder, model, words, known)
     clip_export.average(folder, average_with)
     shutil.copyfile(tokens, folder / tokens.name)
     return folder
@@ -144,7 +147,9 @@ def _crops(
     return clip_pictures.Packed.load(folder), torch.as_tensor(torch.load(said, weights_only=True))
 
 
-def _texts(words: Words, tokens: Path, file: Path, pictures: Callable[[], torch.Tensor], say: Say) -> CLIP:
+def _texts(
+    words: Words, meant: Vectors, tokens: Path, file: Path, pictures: Callable[[], torch.Tensor], say: Say
+) -> CLIP:
     tokenizer = SimpleTokenizer(str(tokens), context_length=clip_text.CONTEXT)
     torch.manual_seed(0)
     model = clip_export.empty(tokenizer.vocab_size)
@@ -156,6 +161,6 @@ def _texts(words: Words, tokens: Path, file: Path, pictures: Callable[[], torch.
     def report(step: int, loss: float) -> None:
         say(step, TEXT_STEPS, f"text, loss {loss:.3f}")
 
-    clip_text.train(model, tokenizer, words, TEXT_STEPS, report, pictures())
+    clip_text.train(model, tokenizer, words, meant, TEXT_STEPS, report, pictures())
     torch.save(model.state_dict(), file)
     return model

@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from inference.training.clip_images import SCALE
-from inference.training.clip_words import Words, plain
+from inference.training.clip_words import Vectors, Words, plain
 
 CONTEXT = 32
 WIDTH, HEADS, LAYERS = 256, 4, 4
@@ -135,6 +135,7 @@ def train(
     model: CLIP,
     tokenizer: SimpleTokenizer,
     words: Words,
+    meant: Vectors,
     steps: int,
     report: Callable[[int, float], None],
     pictures: Tensor,
@@ -142,18 +143,19 @@ def train(
     rate: float = 1e-3,
     seed: int = 0,
 ) -> None:
-    """Teaches the text tower in place: cosine distance to the name's embedding, and telling the names apart.
+    """Teaches the text tower in place: cosine distance to what the names mean, and telling the names apart.
 
     What is left of the distance is pushed where no picture lies: pictures fill a narrow cone of the space, and there
     an error changes their scores.
 
     Args:
+        meant: (names, dim) of `Words.meant`.
         pictures: (n, dim) unit rows, embeddings of training pictures.
     """
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     choices = spellings(words)
-    anchors = torch.from_numpy(words.meant())
+    anchors = torch.from_numpy(meant)
     spread = pictures.T @ pictures / len(pictures)
     parts = (model.token_embedding, model.transformer, model.ln_final)
     parameters = [p for part in parts for p in part.parameters()] + [model.positional_embedding, model.text_projection]
@@ -179,11 +181,11 @@ def train(
 
 
 def fidelity(
-    model: CLIP, tokenizer: SimpleTokenizer, words: Words, frame: str = "a photo of a {}."
+    model: CLIP, tokenizer: SimpleTokenizer, words: Words, meant: Vectors, frame: str = "a photo of a {}."
 ) -> tuple[float, float]:
-    """Mean cosine of prompts with their names' embeddings, and the share whose nearest name is the right one."""
+    """Mean cosine of prompts with what their names mean, and the share whose nearest name is the right one."""
     choices = spellings(words)
-    anchors = torch.from_numpy(words.meant())
+    anchors = torch.from_numpy(meant)
     with torch.inference_mode():
         found = torch.cat(
             [

@@ -20,6 +20,7 @@ import numpy.typing as npt
 Vectors = npt.NDArray[np.float32]
 
 TABLE = files("inference.training") / "clip_words.json"
+_KINDS_LEAST = 0.1  # of a general name's own pictures: with no more its kinds do not speak for it
 _OWN_SHARE = 0.6  # of what the classifier weights say in a completed embedding; the rest is its parent's
 
 
@@ -64,12 +65,16 @@ class Words:
             table[index[one], index[other]] = table[index[other], index[one]] = True
         return table
 
-    def meant(self) -> Vectors:
+    def meant(self, pictures: npt.NDArray[np.int64]) -> Vectors:
         """(n, d) unit rows: what a prompt about each name should give.
 
         The name's own embedding; for a more general name the direction halfway to the mean of its kinds. "bird" is said
         of pictures of 59 kinds of birds, whose embeddings lie around another middle than the one that CLIP gives the
-        word (on 2,000 of CIFAR-10's training pictures: 0.666 to 0.694 by the names).
+        word. A name that is seen by itself stays where it is: "person" has kinds (scuba diver), but people are not like
+        them.
+
+        Args:
+            pictures: (n,) how many pictures of each name there are to learn from.
         """
         index, vectors = self.index, self.anchors.copy()
         kinds: dict[str, list[int]] = {}
@@ -77,7 +82,9 @@ class Words:
             for parent in parents:
                 kinds.setdefault(parent, []).append(index[name])
         for name, of in kinds.items():
-            vectors[index[name]] = _unit(self.anchors[index[name]] + _unit(self.anchors[of].mean(0)))
+            own = index[name]
+            if pictures[of].sum() > _KINDS_LEAST * pictures[own]:
+                vectors[own] = _unit(self.anchors[own] + _unit(self.anchors[of].mean(0)))
         return vectors
 
     def positives(self, name: str) -> list[int]:

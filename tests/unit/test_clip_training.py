@@ -95,12 +95,14 @@ def test_a_picture_is_never_held_against_its_kind(words: Words) -> None:
 
 def test_a_general_name_means_what_lies_between_it_and_the_middle_of_its_kinds(words: Words) -> None:
     cat, dog, animal = (words.index[n] for n in ("cat", "dog", "animal"))
-    meant = words.meant()
+    meant = words.meant(np.array([100, 6, 5, 40, 40, 40]))
     kinds = words.anchors[cat] + words.anchors[dog]
     expected = words.anchors[animal] + kinds / np.linalg.norm(kinds)
     assert np.allclose(meant[animal], expected / np.linalg.norm(expected), atol=1e-6)
     others = [i for i in range(len(NAMES)) if i != animal]
     assert np.array_equal(meant[others], words.anchors[others])
+    seen_by_itself = words.meant(np.array([110, 6, 5, 0, 0, 0]))
+    assert np.array_equal(seen_by_itself, words.anchors)
 
 
 def test_the_tower_for_the_processor_computes_the_same_and_comes_back(weights: dict[str, torch.Tensor]) -> None:
@@ -294,12 +296,13 @@ def test_the_folder_is_loaded_by_the_engine(
     tokenizer = SimpleTokenizer(str(folder / "bpe.txt.gz"), context_length=clip_text.CONTEXT)
     torch.manual_seed(0)
     model = clip_export.empty(tokenizer.vocab_size).eval()
-    before = clip_text.fidelity(model, tokenizer, words)[0]
+    meant = words.meant(np.bincount(packed.label, minlength=len(NAMES)))
+    before = clip_text.fidelity(model, tokenizer, words, meant)[0]
     losses: list[float] = []
     pictures = torch.nn.functional.normalize(torch.randn(50, clip_export.DIM), dim=1)
-    clip_text.train(model, tokenizer, words, 100, lambda _, loss: losses.append(loss), pictures, batch=8)
+    clip_text.train(model, tokenizer, words, meant, 100, lambda _, loss: losses.append(loss), pictures, batch=8)
     assert len(losses) == 2 and losses[1] < losses[0]
-    cosine, right = clip_text.fidelity(model, tokenizer, words)
+    cosine, right = clip_text.fidelity(model, tokenizer, words, meant)
     assert cosine > before + 0.3 and right == 1
 
     tower = clip_images.tower_from(weights, clip_export.DIM)
