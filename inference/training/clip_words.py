@@ -20,7 +20,7 @@ import numpy.typing as npt
 Vectors = npt.NDArray[np.float32]
 
 TABLE = files("inference.training") / "clip_words.json"
-_KINDS_LEAST = 0.1  # of a general name's own pictures: with no more its kinds do not speak for it
+_KINDS_LEAST = 0.02  # of a general name's own pictures: with no more its kinds do not speak for it
 _OWN_SHARE = 0.6  # of what the classifier weights say in a completed embedding; the rest is its parent's
 
 

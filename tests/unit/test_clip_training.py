@@ -101,7 +101,7 @@ def test_a_general_name_means_what_lies_between_it_and_the_middle_of_its_kinds(w
     assert np.allclose(meant[animal], expected / np.linalg.norm(expected), atol=1e-6)
     others = [i for i in range(len(NAMES)) if i != animal]
     assert np.array_equal(meant[others], words.anchors[others])
-    seen_by_itself = words.meant(np.array([110, 6, 5, 0, 0, 0]))
+    seen_by_itself = words.meant(np.array([600, 6, 5, 0, 0, 0]))
     assert np.array_equal(seen_by_itself, words.anchors)
 
 
