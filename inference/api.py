@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +24,7 @@ from inference.focus import focus_of
 from inference.looks import Look
 from inference.looks import background as background_of
 from inference.protocol import ImageRef, Progress
-from inference.text_segment import TextOptions, WordMask, phrases
+from inference.text_segment import TextOptions, WordMask, phrases, unwanted
 
 if TYPE_CHECKING:
     from inference.worker.inline import InlineRunner
@@ -41,7 +41,7 @@ def segment_text(
     *,
     negative: str = "",
     model: str = "starter",
-    clip_model: str | None = None,
+    clip_model: str | Sequence[tuple[str, float]] | None = None,
     options: TextOptions | None = None,
     device: str | None = None,
 ) -> list[WordMask]:
@@ -52,7 +52,8 @@ def segment_text(
         text: "a red car", or several phrases: "a dog; a red ball; grass".
         negative: what is not meant, likewise.
         model: for masks, an id of the catalogue or a weights file.
-        clip_model: what compares pictures with words; the best that is installed when None.
+        clip_model: what compares pictures with words: a model, or several with their weights (`ENSEMBLE`; those that
+            cannot be loaded take no part); the best that is installed when None.
         options: thresholds and weights.
         device: "cpu", "cuda", "mps"; the best when None.
 
@@ -63,8 +64,8 @@ def segment_text(
     """
     from inference.jobs.text_segment import TextSegmentItem, TextSegmentRequest
 
-    members = ((clip_model or catalogue.default_classifier().id, 1.0),)
-    unwanted = phrases(negative) if negative.strip() else ()
+    clip_model = clip_model or catalogue.default_classifier().id
+    members = ((clip_model, 1.0),) if isinstance(clip_model, str) else tuple(clip_model)
     found: list[TextSegmentItem] = []
 
     def follow(progress: Progress) -> None:
@@ -73,7 +74,7 @@ def segment_text(
 
     with _file(image) as path:
         request = TextSegmentRequest(
-            (ImageRef(path),), phrases(text), model, members, unwanted, options or TextOptions()
+            (ImageRef(path),), phrases(text), model, members, unwanted(negative), options or TextOptions()
         )
         _runner(device).run(request, follow)
     (item,) = found
@@ -165,6 +166,8 @@ def _file(image: Picture) -> Iterator[str]:
         if image.dtype != np.uint8 or not (image.ndim == 2 or (image.ndim == 3 and image.shape[2] in (3, 4))):
             raise ImageError(f"Pixels of {image.dtype}, {image.shape}, are no picture.", None, "Give (H, W, 3) uint8.")
         image = Image.fromarray(image)
+    if not (image.width and image.height):
+        raise ImageError("The picture has no pixels.")
     image = ImageOps.exif_transpose(image)  # the file below says nothing of which way is up
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "picture.png"

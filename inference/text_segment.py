@@ -55,6 +55,11 @@ def phrases(text: str) -> tuple[str, ...]:
     return kept
 
 
+def unwanted(text: str) -> tuple[str, ...]:
+    """The phrases of what is not meant, which may be nothing."""
+    return phrases(text) if any(map(str.isalnum, text)) else ()
+
+
 def bare(phrase: str) -> str:
     """A phrase without its article, as classes are called: "a red car" is "red car"."""
     return _ARTICLE.sub("", phrase) or phrase
@@ -113,7 +118,7 @@ class TextOptions:
 
     detector: DetectorName = "auto"
     box_threshold: float = 0.3
-    least_text: float = 0.6
+    least_text: float = 0.5
     relative: float = 0.2
     mask_nms: float = 0.3
     contained: float = 0.4

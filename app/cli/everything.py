@@ -106,7 +106,7 @@ def everything(
 
     coco: Path | None = None
     try:
-        with voice.progress("Looking for objects") as meter:
+        with voice.progress("Looking for objects", "share") as meter:
             failures += search_all(
                 runner,
                 files,

@@ -24,6 +24,8 @@ from rich.progress import (
     BarColumn,
     DownloadColumn,
     MofNCompleteColumn,
+    ProgressColumn,
+    TaskProgressColumn,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -36,7 +38,7 @@ from inference.errors import AppError, UsageError
 from inference.protocol import Progress
 from inference.worker.supervised import error_line, progress_line, result_line
 
-Unit = Literal["items", "bytes"]
+Unit = Literal["items", "share", "bytes"]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document for machines.")]
 
 OK, SOME_FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -204,7 +206,11 @@ class _Nothing:
 
 
 def _bar(console: Console, unit: Unit) -> RichProgress:
-    done = [DownloadColumn(), TransferSpeedColumn()] if unit == "bytes" else [MofNCompleteColumn()]
+    done: list[ProgressColumn] = [MofNCompleteColumn()]
+    if unit == "bytes":
+        done = [DownloadColumn(), TransferSpeedColumn()]
+    elif unit == "share":  # the job counts hundredths of a picture
+        done = [TaskProgressColumn()]
     return RichProgress(
         TextColumn("[bold]{task.description}"),
         BarColumn(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 _DEFAULTS = TextOptions()
 _SHOWN = 30
+_NAMED = 10
 
 
 def register(app: typer.Typer) -> None:
@@ -77,7 +79,7 @@ def text_segment(
     from app.words.run import WordsRun, search_all
     from inference import catalogue, paths
     from inference.jobs.text_segment import TextSegmentRequest
-    from inference.text_segment import phrases
+    from inference.text_segment import phrases, unwanted
     from inference.worker.inline import InlineRunner
     from inference.worker.options import WorkerOptions
 
@@ -87,7 +89,7 @@ def text_segment(
         parse_weights(weights), parse_range(size_range), most, clean, max_side,
     )  # fmt: skip
     options.check()
-    asked, unwanted = phrases(text), phrases(negative) if negative.strip() else ()
+    asked, against = phrases(text), unwanted(negative)
     catalogue.weights_path(model, models_dir)  # before anything is written
     members = members_of(clip_model or (), catalogue.default_classifier(models_dir).id)
     files, failures = pictures(images, without=out)
@@ -95,11 +97,11 @@ def text_segment(
     runner = InlineRunner(
         options=WorkerOptions(models_dir=None if models_dir is None else str(models_dir), force_device=force_device)
     )
-    request = TextSegmentRequest((), asked, model, members, unwanted, options)
+    request = TextSegmentRequest((), asked, model, members, against, options)
     run = WordsRun(failures=failures)
     page: Path | None = None
     try:
-        with voice.progress("Looking for words") as meter:
+        with voice.progress("Looking for words", "share") as meter:
             search_all(runner, files, request, folder, lambda ready: _tell(voice, ready), meter.report, run)
     except StorageError as error:  # a full disk: what was done until then is listed all the same
         run.failures.append(error)
@@ -157,6 +159,15 @@ def _tell(voice: Output, ready: TextSegmentReady) -> None:
         voice.warn(f"{name} takes no part: {error}")
     if ready.unknown:
         voice.warn(unlearned(ready.unknown))
+    if ready.guessed:
+        voice.warn(f"The built-in model never saw pictures of {_quoted(ready.guessed)} and guesses.")
+    if ready.ignored:
+        voice.warn(f"Not heeded, because the built-in model has not learned it: {_quoted(ready.ignored)}.")
+
+
+def _quoted(words: Sequence[str]) -> str:
+    more = f" and {len(words) - _NAMED} more" if len(words) > _NAMED else ""
+    return ", ".join(f"“{word}”" for word in words[:_NAMED]) + more
 
 
 def _close(voice: Output, run: WordsRun, page: Path | None) -> None:
@@ -167,9 +178,10 @@ def _close(voice: Output, run: WordsRun, page: Path | None) -> None:
     ]
     voice.table("", ("picture", "phrase", "score", "text", "compact", "size", "smooth"), cells[:_SHOWN])
     earlier = sum(one.earlier for one in run.done)
-    before = f", {earlier} of them before" if earlier else ""
+    before = f", {earlier} of them searched before" if earlier else ""
     empty = sum(not one.data["instances"] for one in run.done)
-    voice.say(f"{len(cells)} found in {len(run.done)} pictures{before}; in {empty} nothing.")
+    nothing = f"; in {empty} of them nothing" if empty else ""
+    voice.say(f"{len(cells)} found in {len(run.done)} picture{'s' * (len(run.done) != 1)}{before}{nothing}.")
     if page is not None:
         voice.say(f"[dim]{escape(str(page))}[/]")
 
@@ -181,12 +193,15 @@ def _parts(parts: dict[str, float]) -> list[str]:
 def _about(run: WordsRun) -> dict[str, Any]:
     ready = run.ready
     if ready is None:
-        return {"detector": None, "notice": "", "models": [], "left_out": {}, "unknown": [], "device": ""}
+        return {"detector": None, "notice": "", "models": [], "left_out": {}, "unknown": [], "guessed": [],
+                "ignored": [], "device": ""}  # fmt: skip
     return {
         "detector": ready.detector,
         "notice": ready.notice,
         "models": [{"model": name, "weight": weight} for name, weight in ready.models],
         "left_out": {name: str(error) for name, error in ready.left_out},
         "unknown": list(ready.unknown),
+        "guessed": list(ready.guessed),
+        "ignored": list(ready.ignored),
         "device": ready.device,
     }

@@ -93,6 +93,7 @@ class EverythingFolder(OutputFolder):
             files["segments"] = str(self.folder / "segments" / name)
             for number, one in enumerate(found.masks, 1):
                 self._save_png(f"segments/{name}/{name}_{number:03}.png", _cut(rgb, one.mask))
+            self._drop_segments(name, len(found.masks))
         self._record_findings(found)
         return files
 
@@ -103,6 +104,12 @@ class EverythingFolder(OutputFolder):
         small: Rgb = np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8)
         tiles = [overlays.captioned(coloured(small, found.masks), found.words) for found in both]
         return str(self._save_jpeg(f"side_by_side/{self._name_of(both[0].path)}.jpg", overlays.sheet([tiles])))
+
+    def _drop_segments(self, name: str, count: int) -> None:
+        """An earlier run found more: its files beyond `count` are of no mask that is there now."""
+        number = count + 1
+        while self.remove(f"segments/{name}/{name}_{number:03}.png"):
+            number += 1
 
     def _record_findings(self, found: Findings) -> None:
         image = {

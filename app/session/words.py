@@ -17,7 +17,7 @@ from inference.errors import AppError, UsageError
 from inference.jobs.text_segment import TextSegmentItem, TextSegmentReady, TextSegmentRequest
 from inference.masks import Mask
 from inference.protocol import ImageRef, Priority
-from inference.text_segment import TextOptions, Weights, WordMask, bare, phrases
+from inference.text_segment import TextOptions, Weights, WordMask, bare, phrases, unwanted
 
 KEY = "words"
 _LEAST = 0.4  # the slider asks for more; moving it back shows what is there already
@@ -86,7 +86,7 @@ class WordsSession(Picking):
     @property
     def hidden(self) -> int:
         """How many fit too little to be shown."""
-        return sum(not self._fits(f.word) for f in self._found)
+        return sum(not self._fits(f.word) for f in self._found if f.number not in self._taken)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -125,7 +125,7 @@ class WordsSession(Picking):
             return False
         try:
             asked = phrases(text)
-            unwanted = phrases(negative) if negative.strip() else ()
+            against = unwanted(negative)
         except UsageError as error:
             self.failed.emit(error)
             return False
@@ -133,7 +133,7 @@ class WordsSession(Picking):
         self._asked = asked
         image = ImageRef(str(document.path), document.image_id, self._generation)
         members = ((self._classifier(), 1.0),)
-        request = TextSegmentRequest((image,), asked, self._model, members, unwanted, self._options(), keep=True)
+        request = TextSegmentRequest((image,), asked, self._model, members, against, self._options(), keep=True)
         self._ticket = self._jobs.submit(request, key=KEY, priority=Priority.BATCH)
         self.running_changed.emit(True)
         self.changed.emit()
@@ -216,14 +216,21 @@ class WordsSession(Picking):
 def _notices(ready: TextSegmentReady) -> tuple[str, ...]:
     told = []
     if ready.unknown:
-        words = ", ".join(f"“{word}”" for word in ready.unknown)
+        words = _quoted(ready.unknown)
         told.append(
             _tr("The classifier has not learned %1. The Models workspace has ones for any words.").replace("%1", words)
         )
     if ready.guessed:
-        words = ", ".join(f"“{word}”" for word in ready.guessed)
+        words = _quoted(ready.guessed)
         told.append(_tr("The classifier never saw pictures of %1 and guesses.").replace("%1", words))
+    if ready.ignored:
+        words = _quoted(ready.ignored)
+        told.append(_tr("Not heeded, because the classifier has not learned it: %1.").replace("%1", words))
     return (*told, ready.notice) if ready.notice else tuple(told)
+
+
+def _quoted(words: Sequence[str]) -> str:
+    return ", ".join(f"“{word}”" for word in words)
 
 
 def _class_of(found: Found, classes: ClassList | None) -> int | None:

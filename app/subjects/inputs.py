@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from app.order import image_key
+from app.subjects.outputs import INDEX, RESULTS, holds_results
 from inference.errors import AppError, ImageError
 from inference.paths import is_there, typed
 from inference.pictures import EXTENSIONS
@@ -17,8 +18,9 @@ def pictures(
 ) -> tuple[list[Path], list[AppError]]:
     """The pictures of files and folders, each once, and what could not be found.
 
-    Folders give their pictures in natural order, hidden folders (`.winnow`) and `without` (the output) left out; a
-    file that is named is taken whatever its suffix, so that its reader can say what is wrong with it.
+    Folders give their pictures in natural order, hidden folders (`.winnow`), `without` (the output) and what earlier
+    runs wrote left out; a file that is named is taken whatever its suffix, so that its reader can say what is wrong
+    with it.
     """
     found: dict[Path, None] = {}
     failures: list[AppError] = []
@@ -51,6 +53,7 @@ def _walk(folder: Path, recursive: bool, barred: Path | None, missing: list[AppE
 
     for place, folders, names in os.walk(folder, onerror=unreadable):
         here = Path(place)
-        keep = [f for f in folders if recursive and not f.startswith(".") and (here / f).resolve() != barred]
-        folders[:] = keep
+        results = RESULTS if INDEX in names and holds_results(here) else ()
+        keep = [f for f in folders if recursive and not f.startswith(".") and f not in results]
+        folders[:] = [f for f in keep if (here / f).resolve() != barred]
         yield from (here / n for n in names if Path(n).suffix.lower() in EXTENSIONS and not n.startswith("."))

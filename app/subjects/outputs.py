@@ -33,6 +33,9 @@ VIVID = ("#22d3ee", "#ff4fa3", "#a3e635", "#ff9f1c", "#7c5cff")
 DESCRIPTION = "Subjects segmented by Winnow"
 INDEX = "annotations.json"
 KINDS = ("masks", "cutouts", "overlays")
+RESULTS = frozenset((*KINDS, "segments", "side_by_side", "originals", "figures", "results", "thumbnails"))
+"""All folders that such runs fill, those of `app.everything` and `app.words` among them."""
+_MARK, _MARKED = b'by Winnow"', 200  # in so many first bytes of their annotations
 CATEGORY = {"id": 1, "name": "subject", "supercategory": ""}
 
 
@@ -129,13 +132,22 @@ class OutputFolder:
             raise UsageError("This would replace one of the pictures.", target, "Choose another --out folder.")
         return write_whole(target, data)
 
+    def remove(self, relative: str) -> bool:
+        """Whether a file of an earlier run was there, which is gone now. Raises StorageError."""
+        target = self.folder.joinpath(*relative.split("/"))
+        if os.path.normcase(target.resolve()) in self._barred or not target.is_file():
+            return False
+        with storing(target):
+            target.unlink(missing_ok=True)
+        return True
+
     def _is_marked(self) -> bool:
         """Whether a run of this program fills the folder; UsageError when another one wrote its annotations."""
         index = self.folder / INDEX
         if not index.exists():
             return False
         with index.open("rb") as file:
-            if self.description.encode() in file.read(200):
+            if self.description.encode() in file.read(_MARKED):
                 return True
         raise _from_elsewhere(index)
 
@@ -174,6 +186,15 @@ class OutputFolder:
                 "attributes": {"prompts": subject.prompts.to_json(), "variant": subject.variant},
             }
         )
+
+
+def holds_results(folder: Path) -> bool:
+    """Whether a run of this program has filled a folder: its `RESULTS` are no pictures of anybody's."""
+    try:
+        with (folder / INDEX).open("rb") as file:
+            return _MARK in file.read(_MARKED)
+    except OSError:
+        return False
 
 
 def _from_elsewhere(place: Path) -> UsageError:

@@ -61,6 +61,7 @@ class TextSegmentReady:
         unknown: phrases of which no classifier has learned a word: they are not looked for.
         guessed: phrases whose words no classifier has seen pictures of.
         device: where masks are made.
+        ignored: words of the other phrases that no classifier has learned: the rest is looked for.
     """
 
     detector: str
@@ -70,6 +71,7 @@ class TextSegmentReady:
     unknown: tuple[str, ...]
     guessed: tuple[str, ...]
     device: str
+    ignored: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -139,7 +141,9 @@ def _loaded(request: TextSegmentRequest, context: Context) -> tuple[Words, Detec
     words = Words(members, request.phrases, request.negative)
     detector, notice = choose(request.options.detector, lambda: context.models.detector(DETECTOR))
     device = device_words(context.models.segmenter(request.model).device)
-    ready = TextSegmentReady(detector.name, notice, words.models, left_out, words.unknown, words.guessed, device)
+    ready = TextSegmentReady(
+        detector.name, notice, words.models, left_out, words.unknown, words.guessed, device, words.ignored
+    )
     return words, detector, ready
 
 

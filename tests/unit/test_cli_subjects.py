@@ -76,6 +76,17 @@ def test_folders_give_their_pictures_in_natural_order(tmp_path: Path) -> None:
     assert [f.name for f in flat] == ["b9.png", "b10.png"]
 
 
+def test_what_an_earlier_run_wrote_is_no_input(tmp_path: Path) -> None:
+    picture = _picture(tmp_path / "a.png")
+    for out in (tmp_path, tmp_path / "mine" / "before"):  # beside the pictures, and in a folder of its own
+        folder = OutputFolder(out, [picture])
+        folder.add(_subject(picture), read_rgb(picture))
+        folder.finish()
+    theirs = _picture(tmp_path / "mine" / "masks" / "b.png")  # only called like ours
+    assert pictures([tmp_path], without=tmp_path)[0] == [picture, theirs]
+    assert pictures([tmp_path / "cutouts"])[0] == [tmp_path / "cutouts" / "a.png"]  # what is named is meant
+
+
 def test_a_picture_named_twice_comes_once_and_missing_ones_are_listed(tmp_path: Path) -> None:
     picture = _picture(tmp_path / "a.png")
     (tmp_path / "empty").mkdir()

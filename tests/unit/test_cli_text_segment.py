@@ -87,10 +87,25 @@ def test_a_folder_is_searched_and_a_later_run_goes_on(
     Image.fromarray(picture(120, 90, 3)).save(source / "a" / "one.png")
     status, again = _search(capsys, first)
     assert [row["earlier"] for row in again["images"]] == [True, False]
+    assert again["ignored"] == again["guessed"] == []
     kept = next(row for row in again["images"] if row["earlier"])
     assert (out / kept["files"]["mask"]).stat().st_mtime_ns == written[kept["picture"]]
     _, other = _search(capsys, first, "--weights", "text=1")
     assert not any(row["earlier"] for row in other["images"])  # other settings, other results
+
+
+def test_people_are_told_what_is_not_heeded_and_how_many_there_are(
+    first: tuple[Path, Path, dict[str, Any]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, _, names = first
+    picture_only = [str(source / "b" / "one.png"), "--out", str(tmp_path / "out"), "--clip-model", names["classifier"]]
+    asked = ["--text", "a striped cat; a teapot", "--not", ";", "--least-text", "0", "--most", "1"]
+    assert _main("text-segment", *picture_only, *asked) == 0
+    told = capsys.readouterr()
+    assert "has not learned it: “striped”" in told.err and "pictures of “a teapot” and guesses" in told.err
+    assert "found in 1 picture." in told.out
+    assert _main("text-segment", *picture_only, *asked) == 0
+    assert "found in 1 picture, 1 of them searched before." in capsys.readouterr().out
 
 
 def test_a_folder_of_something_else_is_not_written_to(first: Any, tmp_path: Path) -> None:

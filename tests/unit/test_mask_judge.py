@@ -11,7 +11,7 @@ from inference.engines.text_segment.cleanup import cleaned, kernel_side
 from inference.engines.text_segment.judge import MaskJudge
 from inference.errors import UsageError
 from inference.masks import Mask
-from inference.text_segment import Parts, TextOptions, Weights, bare, phrases
+from inference.text_segment import Parts, TextOptions, Weights, bare, phrases, unwanted
 
 
 def _disc(radius: float, side: int = 400) -> np.ndarray:
@@ -155,6 +155,10 @@ def test_the_kernel_grows_with_the_picture() -> None:
 
 
 # Phrases and options
+
+
+def test_nothing_unwanted_is_no_fault() -> None:
+    assert unwanted("") == unwanted(" ; !") == () and unwanted("a cat; ...") == ("a cat",)
 
 
 def test_phrases_are_taken_apart_and_kept_once() -> None:

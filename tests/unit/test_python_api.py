@@ -52,6 +52,8 @@ def test_only_what_is_there_can_be_had() -> None:
 def test_pixels_that_are_no_picture_and_options_that_are_none_are_refused() -> None:
     with pytest.raises(ImageError):
         inference.segment_text(np.zeros((4, 4, 3), np.float32), "a cat")
+    with pytest.raises(ImageError, match="no pixels"):
+        inference.segment_text(np.zeros((0, 4, 3), np.uint8), "a cat")
     with pytest.raises(ImageError):
         inference.segment_text("/nowhere/at-all.png", "a cat", device="cpu")
     with pytest.raises(UsageError):
@@ -70,3 +72,20 @@ def test_pictures_of_pillow_are_upright_and_of_any_mode() -> None:
     for mode in ("1", "L", "LA", "P", "RGBA", "CMYK", "YCbCr", "HSV", "F"):
         with _file(Image.new(mode, (6, 4))) as path:
             assert read_rgb(path).shape == (4, 6, 3)
+
+
+@pytest.mark.slow
+def test_several_classifiers_judge_together_and_those_that_are_not_there_take_no_part() -> None:
+    cat = ROOT / "resources" / "samples" / "cat.jpg"
+    together = inference.segment_text(cat, "a cat", clip_model=(("winnow-clip", 2.0), ("vit-h-14-laion2b", 1.0)))
+    alone = inference.segment_text(cat, "a cat", clip_model="winnow-clip")
+    assert together and [one.mask for one in together] == [one.mask for one in alone]
+
+
+@pytest.mark.slow
+def test_a_cat_that_is_not_black_is_found_when_black_ones_are_not_meant() -> None:
+    cat = ROOT / "resources" / "samples" / "cat.jpg"
+    largest = max(inference.segment_text(cat, "a cat"), key=lambda one: one.mask.area)
+    found = inference.segment_text(cat, "a cat", negative="a black cat")
+    assert any(one.mask.iou(largest.mask) > 0.9 for one in found)
+    assert not inference.segment_text(cat, "a cat", negative="a cat")

@@ -101,6 +101,23 @@ def test_fits_are_shares_and_unknown_words_fit_nothing(classifier: Any) -> None:
     assert (fits[:, 1] == 0).all() and (fits[:, [0, 2]] > 0).all()
 
 
+def test_learned_names_are_known_in_the_plural_and_words_beside_them_are_told(classifier: Any) -> None:
+    asked = ["red cars", "two dogs", "a striped cat", "quasars of a bird", "zebra finches"]
+    words = Words([(classifier, 1.0)], asked, ["a grey ship", "nebula"])
+    assert words.unknown == ("nebula",) and words.guessed == ("zebra finches",)
+    assert words.colours[0] == {"red"} and words.negative_colours == ({"grey"}, frozenset())
+    assert words.ignored == ("two", "striped", "quasars")
+
+
+def test_a_word_that_one_member_may_know_is_not_ignored(classifier: Any, tmp_path: Path) -> None:
+    from inference import catalogue
+    from inference.engines.device import Device
+
+    other = write_classifier(tmp_path / "two", vocabulary=False)
+    second = load_classifier(catalogue.find(other), catalogue.weights_path(other), "other", Device("cpu", "CPU"))
+    assert Words([(classifier, 1.0), (second, 1.0)], ["a striped cat"]).ignored == ()
+
+
 def test_the_members_of_an_ensemble_are_averaged_by_weight(classifier: Any, tmp_path: Path) -> None:
     from inference import catalogue
     from inference.engines.device import Device
@@ -120,6 +137,17 @@ def test_a_negative_phrase_takes_away_from_the_others(classifier: Any) -> None:
     shown = [picture(60, 50, seed) for seed in range(4)]
     without, with_it = Words([(classifier, 1.0)], ["cat"]), Words([(classifier, 1.0)], ["cat"], ["dog bird ship"])
     assert (with_it.fits(with_it.seen(shown)) < without.fits(without.seen(shown))).all()
+
+
+def test_a_negative_phrase_with_a_colour_speaks_against_regions_of_that_colour_only(classifier: Any) -> None:
+    rgb = np.full((60, 120, 3), 250, np.uint8)
+    rgb[:, 60:] = 5  # white on the left, black on the right
+    words, plain = Words([(classifier, 1.0)], ["a cat"], ["a black cat"]), Words([(classifier, 1.0)], ["a cat"])
+    seen = words.seen([rgb[:, :60], rgb[:, 60:]])
+    alone = plain.fits(seen)
+    assert words.fits(seen) == pytest.approx(alone)  # no regions, no colours: it is not heeded
+    heeded = words.fits(seen, np.array([[0], [1]], np.float32))
+    assert heeded[0] == pytest.approx(alone[0]) and heeded[1, 0] < 0.51 and heeded[1, 0] < alone[1, 0]
 
 
 def test_colours_are_asked_for_before_a_thing_only() -> None:

@@ -62,6 +62,24 @@ def test_g_lays_out_and_a_click_keeps(desktop: Desktop) -> None:
     desktop.until(lambda: len(session.shown) == 2)
 
 
+def test_alt_lights_the_object_around_and_what_is_lit_is_kept(desktop: Desktop) -> None:
+    laid_out(desktop)
+    session, alt = desktop.services.everything, Qt.KeyboardModifier.AltModifier
+    pointer(desktop, 0.25, 0.25)
+    pointer(desktop, 0.25, 0.25, click=True, modifiers=alt)
+    assert session.hovered is not None and session.hovered.number == 1 and not desktop.document.instances
+    pointer(desktop, 0.26, 0.25)  # a hand that trembles
+    assert session.hovered.number == 1
+    pointer(desktop, 0.7, 0.4)
+    pointer(desktop, 0.25, 0.25)
+    assert session.hovered.number == 2  # it was left
+    pointer(desktop, 0.25, 0.25, click=True, modifiers=alt)
+    pointer(desktop, 0.25, 0.25, click=True)
+    assert [piece.number for piece in session.shown if piece.number != 3] == [2] and len(desktop.document) == 1
+    pointer(desktop, 0.26, 0.25)
+    assert session.hovered is not None and session.hovered.number == 2
+
+
 def test_shift_marks_and_enter_keeps_them_as_one_step(desktop: Desktop) -> None:
     laid_out(desktop)
     pointer(desktop, 0.12, 0.7, click=True, modifiers=SHIFT)

@@ -86,7 +86,7 @@ def test_t_takes_words_and_a_click_keeps_a_suggestion(desktop: Desktop) -> None:
 def test_enter_keeps_all_as_one_step_and_the_slider_shows_more(desktop: Desktop) -> None:
     find(desktop, "a dog; a ball")
     bar = desktop.window.annotate.words_bar
-    bar.least.setValue(50)
+    bar.least.setValue(40)
     assert len(desktop.services.words.shown) == 4 and bar.keep.text() == "Keep all 4"
     bar.least.setValue(80)
     desktop.canvas.accept()
@@ -96,6 +96,15 @@ def test_enter_keeps_all_as_one_step_and_the_slider_shows_more(desktop: Desktop)
     assert not len(desktop.document) and len(desktop.services.words.shown) == 2
     desktop.do("redo")
     assert len(desktop.document) == 2 and not desktop.services.words.shown  # or Enter would keep them twice
+
+
+def test_what_was_kept_is_not_counted_as_fitting_less(desktop: Desktop) -> None:
+    find(desktop, "a dog")
+    bar = desktop.window.annotate.words_bar
+    bar.least.setValue(40)
+    desktop.canvas.accept()
+    bar.least.setValue(99)
+    assert desktop.services.words.hidden == 0 and bar.said.whole == "dog: 2 kept"
 
 
 def test_what_a_detector_is_sure_of_is_shown_however_it_fits(desktop: Desktop) -> None:
@@ -136,6 +145,8 @@ def test_words_that_are_not_known_are_named_and_nothing_is_said_to_be_nothing(de
     bar = desktop.window.annotate.words_bar
     assert "“a quasar”" in bar.notice.whole and bar.notice.isVisible()
     assert bar.said.whole == "quasar: none" and not bar.keep.isEnabled()
+    find(desktop, "a striped dog")
+    assert bar.notice.whole == "Not heeded, because the classifier has not learned it: “striped”."
     find(desktop, "a dog")
     assert not bar.notice.isVisible()
 

@@ -168,16 +168,17 @@ def _words(request: TextSegmentRequest) -> tuple[TextSegmentReady, TextSegmentIt
     (image,) = request.images
     width, height = read_size(image.path)
     unknown = tuple(phrase for phrase in request.phrases if phrase == "a quasar")
+    strange = ("striped",) if any("striped" in phrase for phrase in request.phrases) else ()
     found = []
     for number, phrase in enumerate(p for p in request.phrases if p not in unknown):
-        for x, text in ((0.05 + 0.25 * number, 0.9), (0.6 + 0.1 * number, 0.55)):
+        for x, text in ((0.05 + 0.25 * number, 0.9), (0.6 + 0.1 * number, 0.45)):
             box = Box(x * width, 0.2 * height, (x + 0.2) * width, 0.6 * height)
             logits = _logits(Prompts((), box), width, height, 0)
             parts = Parts(text, 0.5, 1.0, 0.8)
             mask = _full(logits, width, height)
             total, sure = parts.total(request.options.weights), phrase.startswith("surely")
             found.append(WordMask(phrase, mask, total, parts, 0.7, Prompts((), box), logits, sure=sure))
-    ready = TextSegmentReady("clip", "", request.members, (), unknown, (), "equation")
+    ready = TextSegmentReady("clip", "", request.members, (), unknown, (), "equation", strange)
     return ready, TextSegmentItem(image, tuple(found), (), width, height, 0.1)
 
 

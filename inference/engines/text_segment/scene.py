@@ -95,16 +95,16 @@ class Scene:
         """The classifiers' embeddings of squares around boxes of the scene."""
         return self._seen([partial(self.views.plain, box, margin) for box in boxes], words)
 
-    def fits(self, regions: Sequence[Region], words: Words) -> Float32:
+    def fits(self, regions: Sequence[Region], words: Words, heeded: Float32 | None = None) -> Float32:
         """(regions, phrases): how the plain crop fits together with how the one with blurred surroundings does.
 
         Both say what they make of the words by their odds. Averaged are neither the embeddings (in their mean a crop
         that shows the thing beside the region outweighs a region that shows nothing of it) nor the fits themselves
-        (where a sure view and an undecided one are as good as two that agree).
+        (where a sure view and an undecided one are as good as two that agree). `heeded`: see `Words.fits`.
         """
         plain = self._seen([partial(self.views.plain, region.box) for region in regions], words)
         alone = self._seen([partial(self._alone, region) for region in regions], words)
-        return agreed(words.fits(plain), words.fits(alone))
+        return agreed(words.fits(plain, heeded), words.fits(alone, heeded))
 
     def _alone(self, region: Region) -> Rgb:
         return self.views.alone(region.mask.array(), region.box)

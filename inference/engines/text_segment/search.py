@@ -88,7 +88,8 @@ def find_words(
         return Answer((), ())
     scene = Scene(segmenter, embedding, rgb, step)
     regions = detector.regions(scene, words, options)
-    fits = scene.fits(regions, words) * _colour_fits(rgb, regions, words)
+    heeded = _colour_fits(rgb, regions, words.negative_colours)
+    fits = scene.fits(regions, words, heeded) * _colour_fits(rgb, regions, words.colours)
     judge = MaskJudge(options.weights, options.size_range)
     shapes = [judge.parts(region.mask, 0.0) for region in regions]
     lie = Overlaps([region.mask for region in regions])
@@ -116,13 +117,13 @@ def find_words(
     return Answer(tuple(one for one in kept if one.mask.area), tuple(one for one in best if one.mask.area))
 
 
-def _colour_fits(rgb: Rgb, regions: Sequence[Region], words: Words) -> npt.NDArray[np.float32]:
+def _colour_fits(rgb: Rgb, regions: Sequence[Region], asked: Sequence[frozenset[str]]) -> npt.NDArray[np.float32]:
     """(regions, phrases): 1 where a phrase gives its thing no colour that the classifiers do not understand."""
-    result = np.ones((len(regions), len(words.phrases)), np.float32)
-    for place, region in enumerate(regions if any(words.colours) else ()):
+    result = np.ones((len(regions), len(asked)), np.float32)
+    for place, region in enumerate(regions if any(asked) else ()):
         inside = region.mask.array()
-        for wanted in set(words.colours) - {frozenset()}:
-            result[place, [own == wanted for own in words.colours]] = colours.fit(rgb, inside, wanted)
+        for wanted in set(asked) - {frozenset()}:
+            result[place, [own == wanted for own in asked]] = colours.fit(rgb, inside, wanted)
     return result
 
 

@@ -17,8 +17,7 @@ import numpy.typing as npt
 from inference import clip_input
 from inference.engines.clip import Classifier
 from inference.engines.text_segment import colours
-from inference.errors import AppError
-from inference.jobs.embed_text import unlearned
+from inference.jobs.embed_text import ignored, unlearned
 from inference.text_background import background
 from inference.text_segment import bare
 
@@ -54,12 +53,13 @@ class Words:
         members: the models with their weights.
         phrases: what is looked for.
         negative: what is not meant: it speaks against every phrase.
-        left_out: models that could not be loaded, and why.
 
     Attributes:
         unknown: phrases that no model has learned a word of: their fits are 0.
         guessed: phrases whose words no model has seen pictures of.
         colours: of each phrase those that no model understands: their pixels have to be looked at (`colours.py`).
+        negative_colours: the same of each negative phrase.
+        ignored: words of the other phrases that no model has learned.
     """
 
     def __init__(
@@ -67,15 +67,16 @@ class Words:
         members: Sequence[tuple[Classifier, float]],
         phrases: Sequence[str],
         negative: Sequence[str] = (),
-        left_out: Sequence[tuple[str, AppError]] = (),
     ) -> None:
-        self.phrases, self.negative, self.left_out = tuple(phrases), tuple(negative), tuple(left_out)
+        self.phrases, self.negative = tuple(phrases), tuple(negative)
         self.members = tuple(_member(classifier, weight, self.phrases, self.negative) for classifier, weight in members)
         lacks = [unlearned(member.classifier, (*self.phrases, *self.negative)) for member in self.members]
         self.unknown = tuple(p for p in (*self.phrases, *self.negative) if all(p in of[0] for of in lacks))
         self.guessed = tuple(p for p in self.phrases if all(p in of[1] or p in of[0] for of in lacks))
         self.guessed = tuple(p for p in self.guessed if p not in self.unknown)
         self.colours = tuple(self._colours(phrase) for phrase in self.phrases)
+        self.negative_colours = tuple(self._colours(phrase) for phrase in self.negative)
+        self.ignored = self._ignored()
 
     @property
     def models(self) -> tuple[tuple[str, float], ...]:
@@ -94,6 +95,16 @@ class Words:
         found = [colours.asked(phrase, words.of_text(phrase)) for words in lists if words is not None]
         return frozenset.intersection(*found) if len(found) == len(lists) else frozenset()
 
+    def _ignored(self) -> tuple[str, ...]:
+        seen = dict(zip((*self.phrases, *self.negative), (*self.colours, *self.negative_colours), strict=True))
+        found: dict[str, None] = {}
+        for phrase in (*self.phrases, *self.negative):
+            if phrase not in self.unknown:
+                strange = frozenset.intersection(*(ignored(member.classifier, phrase) for member in self.members))
+                left = (word for word in strange if word.replace("gray", "grey") not in seen.get(phrase, ()))
+                found |= dict.fromkeys(sorted(left, key=phrase.casefold().index))
+        return tuple(found)
+
     def seen(self, pictures: Sequence[Rgb]) -> list[Float32]:
         """The pictures' embeddings by each model: (n, d) each. Raises OutOfMemory."""
         return [
@@ -101,10 +112,17 @@ class Words:
             for member in self.members
         ]
 
-    def fits(self, seen: Sequence[Float32]) -> Float32:
-        """(n, phrases) of embeddings from `seen`: the weighted mean of the models' shares."""
+    def fits(self, seen: Sequence[Float32], heeded: Float32 | None = None) -> Float32:
+        """(n, phrases) of embeddings from `seen`: the weighted mean of the models' shares.
+
+        Args:
+            heeded: (n, negative phrases) how much each of them counts, 0..1: by its colours in the region. Where there
+                is no region yet, those with colours that no model understands do not count.
+        """
+        if heeded is None:
+            heeded = np.array([[float(not colour) for colour in self.negative_colours]], np.float32)
         weights = np.array([member.weight for member in self.members], np.float32)
-        shares = [_shares(member, rows) for member, rows in zip(self.members, seen, strict=True)]
+        shares = [_shares(member, rows, heeded) for member, rows in zip(self.members, seen, strict=True)]
         result = np.tensordot(weights / weights.sum(), np.stack(shares), 1)
         result[:, [p in self.unknown for p in self.phrases]] = 0
         return np.asarray(result, np.float32)
@@ -132,10 +150,12 @@ def _at_once(classifier: Classifier) -> int:
     return _LIGHT_BATCH if sum(p.numel() for p in classifier.model.parameters()) < _LIGHT else 1
 
 
-def _shares(member: _Member, rows: Float32) -> Float32:
+def _shares(member: _Member, rows: Float32, heeded: Float32) -> Float32:
     logits = (rows @ member.texts.T).astype(np.float64) * member.classifier.scale
     powers = np.exp(logits - logits.max(1, keepdims=True, initial=-np.inf))
-    own = powers[:, : len(member.against)]
+    phrases = len(member.against)
+    own = powers[:, :phrases]
+    powers[:, phrases : phrases + heeded.shape[1]] *= heeded
     return np.asarray(own / (own + powers @ member.against.T), np.float32)
 
 

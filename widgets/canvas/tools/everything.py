@@ -24,11 +24,12 @@ class EverythingTool(Tool):
         self._image = QImage()
         self._drawn: tuple[object, ...] = ()
         self._revision = 0
+        self._beneath: int | None = None  # the smallest object where Alt+click chose a larger one
         desk.overlay.shapes.changed.connect(self._stale)
 
     @property
     def hint(self) -> str:
-        return tr("Click an object to keep it; Shift+click marks several, Enter keeps them. Alt+click takes the whole.")
+        return tr("A click keeps an object; Shift+click marks several, Enter keeps them. Alt+click: the one around it.")
 
     @property
     def busy(self) -> bool:
@@ -47,21 +48,28 @@ class EverythingTool(Tool):
         session = self._session
         if not touch.left or self.desk.writable() is None or session is None:
             return
-        piece = session.at(touch.at.x(), touch.at.y(), session.hovered if touch.alt else None)
+        under = session.at(touch.at.x(), touch.at.y())
+        lit = session.hovered if self._is_chosen(under) else under
+        piece = session.at(touch.at.x(), touch.at.y(), lit) if touch.alt else lit
         if piece is None:
             if not touch.shift:
                 session.unmark()
         elif touch.shift or touch.control:
             session.mark(piece)
         elif touch.alt:
+            self._beneath = None if under is None else under.number
             session.hover(piece)
         else:
             self._keep((piece,))
 
     def move(self, touch: Touch) -> None:
         session = self._session
-        if session is not None and not touch.alt:
-            session.hover(session.at(touch.at.x(), touch.at.y()))
+        if session is None or touch.alt:
+            return
+        under = session.at(touch.at.x(), touch.at.y())
+        if not self._is_chosen(under):
+            self._beneath = None
+            session.hover(under)
 
     def drag(self, touch: Touch) -> None:
         """With Shift: marks all that the pointer passes over."""
@@ -116,6 +124,12 @@ class EverythingTool(Tool):
             shape.fill(painter, QColor(255, 255, 255), 0.3)
             markers.path(painter, shape.path, markers.ACCENT, 2.4)
             painter.restore()
+
+    def _is_chosen(self, under: Piece | None) -> bool:
+        """Alt+click lit a larger object than the one under the pointer, which has not left that one since."""
+        session = self._session
+        lit = None if session is None else session.hovered
+        return lit is not None and under is not None and under.number == self._beneath
 
     def _keep(self, pieces: tuple[Piece, ...]) -> bool:
         session = self._session
