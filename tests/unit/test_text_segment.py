@@ -17,7 +17,7 @@ from inference.engines.segmenter import Segmenter
 from inference.engines.text_segment import colours, detectors, grounding
 from inference.engines.text_segment.detectors import ClipDetector, best, choose
 from inference.engines.text_segment.scene import Region, Scene, agreed, is_plain
-from inference.engines.text_segment.search import Judged, Overlaps, find_words, instances, told
+from inference.engines.text_segment.search import Judged, Overlaps, find_words, instances, of_their_own, told
 from inference.engines.text_segment.views import Views
 from inference.engines.text_segment.windows import overlaps, windows
 from inference.engines.text_segment.words import Words
@@ -236,6 +236,51 @@ def test_a_region_fits_by_what_its_two_views_agree_on(segmenter: Segmenter, clas
     each = words.fits(words.seen([plain, alone]))
     assert scene.fits([region], words)[0] == pytest.approx(agreed(each[0], each[1]), abs=1e-4)
     assert scene.fits([], words).shape == (0, 2)
+
+
+def test_what_a_region_has_of_its_own_is_looked_at_without_what_others_take(
+    segmenter: Segmenter, classifier: Any
+) -> None:
+    words, rgb = Words([(classifier, 1.0)], ["a cat", "dog"]), picture(90, 60)
+    scene = Scene(segmenter, segmenter.encode(rgb), rgb, lambda *_: None)
+
+    def region(left: int, right: int) -> Region:
+        pixels = np.zeros((60, 90), bool)
+        pixels[10:40, left:right] = True
+        return Region(Prompts(), Candidate(0.5, np.zeros((32, 32), np.float32)), Mask.from_array(pixels))
+
+    one, other = region(20, 60), region(40, 80)
+    assert scene.own_fit(one, [region(10, 70)], words, 0) == 0  # nothing of its own
+    blurred = rgb.copy()
+    blurred[10:40, 40:80] = scene.views.ground[10:40, 40:80]
+    rest = Views(blurred, scene.views.ground)
+    inside = one.mask.array() & ~other.mask.array()
+    each = words.fits(words.seen([rest.plain(one.box), rest.alone(inside, one.box)]))
+    assert scene.own_fit(one, [other], words, 1) == pytest.approx(float(agreed(each[0], each[1])[1]), abs=1e-4)
+
+
+def test_instances_that_only_fit_by_what_a_better_one_has_are_left_out() -> None:
+    def judged(region: int, sure: bool = False) -> Judged:
+        return Judged(region, 0, Parts(0.9, 1.0, 1.0, 1.0), 0.9, sure)
+
+    def mask(left: int, right: int) -> Mask:
+        pixels = np.zeros((20, 100), bool)
+        pixels[:, left:right] = True
+        return Mask.from_array(pixels)
+
+    lie = Overlaps([mask(0, 40), mask(30, 70), mask(32, 72), mask(80, 100)])
+    asked: list[tuple[int, list[int]]] = []
+
+    def own_fit(one: Judged, taken: list[int]) -> float:
+        asked.append((one.region, taken))
+        return 0.1 if one.region == 1 else 0.3
+
+    found = [judged(0), judged(1), judged(2), judged(3)]
+    assert of_their_own(found, lie, own_fit, TextOptions()) == [found[0], found[2], found[3]]
+    assert asked == [(1, [0]), (2, [0])]  # nothing lies over the last one
+    assert len(of_their_own(found, lie, own_fit, TextOptions(least_text=0.05))) == 4  # no more is asked than of a whole
+    said = [judged(0), judged(1, sure=True)]
+    assert of_their_own(said, lie, own_fit, TextOptions()) == said  # a detector that understands the words decides
 
 
 def test_views_agree_by_their_odds() -> None:

@@ -106,6 +106,17 @@ class Scene:
         alone = self._seen([partial(self._alone, region) for region in regions], words)
         return agreed(words.fits(plain, heeded), words.fits(alone, heeded))
 
+    def own_fit(self, region: Region, taken: Sequence[Region], words: Words, phrase: int) -> float:
+        """How a region fits a phrase when all that others take is blurred: what it has of its own, 0..1."""
+        gone = np.logical_or.reduce([other.mask.array() for other in taken])
+        inside = region.mask.array() & ~gone
+        if inside.sum() < max(SMALLEST * inside.size, 1):
+            return 0.0
+        rest = Views(np.where(gone[..., None], self.views.ground, self.rgb), self.views.ground)
+        plain = self._seen([partial(rest.plain, region.box)], words)
+        alone = self._seen([partial(rest.alone, inside, region.box)], words)
+        return float(agreed(words.fits(plain), words.fits(alone))[0, phrase])
+
     def _alone(self, region: Region) -> Rgb:
         return self.views.alone(region.mask.array(), region.box)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,6 +24,8 @@ from inference.text_segment import Parts, TextOptions, WordMask
 Rgb = npt.NDArray[np.uint8]
 
 _SHOWN = 3  # candidates of a phrase that are told, instances or not
+_OVERLAP = 0.05  # a region of which more lies in a better instance is looked at without that one
+_OF_ITS_OWN = 0.2  # how well what it has of its own must fit then: the muzzle of a cat with the wall beside is no cat
 _SAME_THING = 0.8  # IoU of two phrases' masks that are one thing: it belongs to the phrase that is judged better
 
 
@@ -93,6 +95,10 @@ def find_words(
     judge = MaskJudge(options.weights, options.size_range)
     shapes = [judge.parts(region.mask, 0.0) for region in regions]
     lie = Overlaps([region.mask for region in regions])
+
+    def own_fit(one: Judged, taken: list[int]) -> float:
+        return scene.own_fit(regions[one.region], [regions[place] for place in taken], words, one.phrase)
+
     accepted: list[Judged] = []
     every: list[list[Judged]] = []
     for phrase, text in enumerate(words.phrases):
@@ -105,7 +111,7 @@ def find_words(
                 parts = replace(shape, text=fit)
                 judged.append(Judged(place, phrase, parts, judge.total(parts), sure))
         judged.sort(key=lambda one: -one.total * regions[one.region].candidate.score)
-        accepted += instances(judged, lie, options)
+        accepted += of_their_own(instances(judged, lie, options), lie, own_fit, options)
         every.append(judged)
     accepted = _one_each(accepted, lie)
     chosen = {(one.region, one.phrase) for one in accepted}
@@ -132,6 +138,23 @@ def instances(judged: Sequence[Judged], lie: Overlaps, options: TextOptions) -> 
     top = max((one.parts.text for one in judged), default=0.0)
     least = max(options.least_text, top - options.relative)
     return _apart([one for one in judged if one.sure or one.parts.text >= least], lie, options, options.most)
+
+
+def of_their_own(
+    found: Sequence[Judged], lie: Overlaps, own_fit: Callable[[Judged, list[int]], float], options: TextOptions
+) -> list[Judged]:
+    """Instances without those that only fit the words by what better ones have already.
+
+    Args:
+        own_fit: how one fits without what some other regions take.
+    """
+    least = min(_OF_ITS_OWN, options.least_text)
+    kept: list[Judged] = []
+    for one in found:
+        taken = [other.region for other in kept if lie.inside[one.region, other.region] > _OVERLAP]
+        if one.sure or not taken or own_fit(one, taken) >= least:
+            kept.append(one)
+    return kept
 
 
 def told(judged: Sequence[Judged], chosen: set[tuple[int, int]], lie: Overlaps, options: TextOptions) -> list[Judged]:
