@@ -72,7 +72,7 @@ def main() -> None:
 
     def ready() -> None:
         """The model has seen the picture, and nothing is said of what was before."""
-        until("the model to see the picture", lambda: "ready" in window.status.cache.text)
+        until("the model to see the picture", lambda: "–" not in window.status.cache.text)  # "ready", or "new, 2 s"
         window.status.say("")
 
     def box(stem: str, name: str) -> None:
