@@ -76,7 +76,7 @@ def focus_of(text: str, margin: float = MARGIN) -> Focus:
         return Focus(margin=margin)
     if wish.lower() == "auto":
         return Focus("auto", margin=margin)
-    if kind.lower() == "text" and rest.strip():
+    if kind.lower() == "text" and any(map(str.isalnum, rest)):
         return Focus("text", phrase=" ".join(rest.split()), margin=margin)
     if kind.lower() == "box":
         numbers, shares = _numbers(rest, 4, text)

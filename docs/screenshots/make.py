@@ -124,7 +124,7 @@ def main() -> None:
         grab("everything-light")
 
     def words() -> None:
-        services.desk.show("astronaut.jpg")
+        services.desk.show("officer.jpg")
         ready()
         window.annotate.canvas.set_tool("words")
         window.annotate.words_bar.words.setText("a person; a cat; a quasar")

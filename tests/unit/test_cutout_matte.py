@@ -99,7 +99,7 @@ def test_unsound_backgrounds_and_focuses_are_said() -> None:
     for text in ("no colour", "gone.png", "#12"):
         with pytest.raises(UsageError):
             background(text)
-    for text in ("", "3", "1,2,3", "nan,1", "10%,5", "120%,5%", "box:1,1,1,4", "text:", "box:1,2", "-1,4"):
+    for text in ("", "3", "1,2,3", "nan,1", "10%,5", "120%,5%", "box:1,1,1,4", "text:", "text: ;", "box:1,2", "-1,4"):
         with pytest.raises(UsageError):
             focus_of(text)
     with pytest.raises(UsageError):
