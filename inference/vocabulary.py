@@ -47,9 +47,11 @@ class Vocabulary:
         return None
 
     def of_text(self, text: str) -> str | None:
-        """The longest learned name or alias within a text, as its learned name; None when there is none."""
+        """The longest learned name or alias within a text, else a word in the plural, as its learned name; or None."""
         found = [match.group() for match in self._phrases.finditer(_plain(text))]
-        return self.canonical(max(found, key=len)) if found else None
+        if found:
+            return self.canonical(max(found, key=len))
+        return next(filter(None, map(self.canonical, re.findall(r"\w+", text))), None)
 
     def translated(self, text: str) -> str:
         """The text with everyday words replaced by the names that were learned for them."""

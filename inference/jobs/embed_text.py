@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,6 @@ from inference.protocol import Context
 
 if TYPE_CHECKING:
     from inference.engines.clip import Classifier
-    from inference.vocabulary import Vocabulary
 
 _LITTLE = frozenset(
     ("a", "an", "and", "at", "by", "from", "in", "into", "its", "of", "on", "or", "that", "the", "to", "with")
@@ -85,7 +83,7 @@ def unlearned(classifier: Classifier, words: tuple[str, ...]) -> tuple[tuple[str
     vocabulary = classifier.words
     if vocabulary is None:
         return (), ()
-    names = {word: _learned(vocabulary, word) for word in words}
+    names = {word: vocabulary.canonical(word) or vocabulary.of_text(word) for word in words}
     unknown = tuple(word for word, name in names.items() if name is None)
     guessed = tuple(word for word, name in names.items() if name is not None and vocabulary.status(name) == "guessed")
     return unknown, guessed
@@ -106,13 +104,7 @@ def ignored(classifier: Classifier, phrase: str) -> frozenset[str]:
         ends = range(min(len(words), start + _LONGEST), start + 1, -1)
         names = (end for end in ends if vocabulary.canonical(" ".join(words[start:end])))
         end = next(names, start + 1)
-        if end == start + 1 and words[start] not in _LITTLE and _learned(vocabulary, words[start]) is None:
+        if end == start + 1 and words[start] not in _LITTLE and vocabulary.of_text(words[start]) is None:
             strange.add(words[start])
         start = end
     return frozenset(strange)
-
-
-def _learned(vocabulary: Vocabulary, text: str) -> str | None:
-    """The learned name of a text, or one that stands in it, in the plural, too ("two dogs")."""
-    parts = map(vocabulary.canonical, re.findall(r"\w+", text))
-    return vocabulary.canonical(text) or vocabulary.of_text(text) or next(filter(None, parts), None)
